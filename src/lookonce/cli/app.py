@@ -1,0 +1,64 @@
+"""The `lookonce` command: one thin module per subcommand; heavy imports happen inside them."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from lookonce import __version__
+from lookonce.cli.demo import demo
+from lookonce.cli.evaluate import evaluate
+from lookonce.cli.export import export
+from lookonce.cli.label import label
+from lookonce.cli.models import models
+from lookonce.cli.synth import synth
+from lookonce.cli.train import recipes, train
+from lookonce.errors import LookOnceError
+
+app = typer.Typer(
+    name="lookonce",
+    help="Names the intervertebral discs of a spine MRI, and says how sure it is. Research use, not diagnosis.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (label, evaluate, synth, train, recipes, export, models, demo):
+    app.command()(command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"lookonce {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Entry point: an error that LookOnce raises on purpose is one line on stderr and its exit code."""
+    try:
+        app()
+    except LookOnceError as error:
+        typer.echo(f"lookonce: {error}", err=True)
+        sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        if error.name is not None and error.name.partition(".")[0] in _EXTRAS:
+            extra = _EXTRAS[error.name.partition(".")[0]]
+            typer.echo(f"lookonce: this command needs more: pip install 'lookonce[{extra}]'", err=True)
+            sys.exit(1)
+        raise
+
+
+_EXTRAS = {
+    **dict.fromkeys(("torch", "lightning", "safetensors", "onnx", "onnxscript", "yaml", "tensorboard"), "train"),
+    **dict.fromkeys(("matplotlib", "imageio"), "report"),
+}

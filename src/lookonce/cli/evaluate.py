@@ -1,0 +1,141 @@
+"""`lookonce evaluate`: the papers' tables for a model or any tool's labels."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.table import Table
+
+    from lookonce.evaluation import Evaluation
+    from lookonce.metrics.summary import TableRow
+
+#: Headings of the figures in the order of the columns, and their digits after the point.
+HEADINGS = {
+    "dtt_median_mm": ("DTT median mm", 2),
+    "dtt_mm": ("DTT mean (std) mm", 2),
+    "z_mm": ("along spine mm", 2),
+    "fnr_percent": ("FNR %", 1),
+    "fpr_percent": ("FPR %", 1),
+    "wrong_names_percent": ("wrong names %", 1),
+    "all_right_percent": ("all right %", 1),
+    "certain_percent": ("certain %", 1),
+    "level_shift_percent": ("shifted %", 1),
+    "silent_shift_percent": ("silently %", 1),
+}
+#: Width of the table where the output is no terminal: nothing is wrapped in a log or a file.
+PLAIN_WIDTH = 180
+
+
+Source = Annotated[
+    str, typer.Argument(metavar="MODEL_OR_PREDICTIONS", help="A model, or a folder of label files from any tool.")
+]
+Data = Annotated[
+    list[Path], typer.Option(metavar="DIR", help="BIDS tree with disc labels; may be given several times.")
+]
+Subjects = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Score only these: one id a line, or a shipped list (unseen).")
+]
+By = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="Group by this column of participants.tsv, not by contrast.")
+]
+Split = Annotated[
+    str | None, typer.Option(help="Score only subjects with this value in the column split of participants.tsv.")
+]
+Patients = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="Who is one person: participant_id, patient_id, or a shipped table."),
+]
+Protocol = Annotated[
+    str, typer.Option(metavar="[strict|paper]", help="strict: by level. paper: as published, names ignored.")
+]
+CsvFile = Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write one line a scan.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of the table.")]
+
+
+def evaluate(
+    source: Source,
+    data: Data,
+    subjects: Subjects = None,
+    by: By = None,
+    split: Split = None,
+    patients: Patients = None,
+    protocol: Protocol = "strict",
+    csv_file: CsvFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score disc labels against known ones, with 95 % intervals.
+
+    A scan without a prediction counts as missed and is named. DTT and rates per disc have bootstrap intervals (whole
+    patients are redrawn), shares of scans have Wilson's.
+
+    Example: lookonce evaluate discs --data cervical --data lumbar --subjects unseen --by source
+    """
+    from lookonce import evaluation
+    from lookonce.io.files import write_text
+    from lookonce.io.lists import read_patients, read_subjects
+
+    selection = evaluation.Selection(
+        subjects=read_subjects(subjects) if subjects else None,
+        split=split,
+        by=by,
+        patients=read_patients(patients) if patients else {},
+    )
+    result = evaluation.evaluate(source, data, selection=selection, protocol=protocol, progress=_progress)
+    if csv_file:
+        write_text(csv_file, result.to_csv())
+    for case in result.cases:
+        if case.problem:
+            typer.echo(f"{case.data_set} {case.subject} {case.suffix}: counted as missed: {case.problem}", err=True)
+    if as_json:
+        typer.echo(json.dumps(result.to_json()))
+    else:
+        _print_table(result)
+
+
+def _progress(done: int, total: int, name: str) -> None:
+    typer.echo(f"[{done + 1}/{total}] {name}", err=True)
+
+
+def _print_table(result: Evaluation) -> None:
+    from rich.console import Console
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=PLAIN_WIDTH)
+    console.print(_table(result.rows, f"{result.source}, {result.protocol} protocol, 95 % intervals"))
+
+
+def _table(rows: Sequence[TableRow], title: str) -> Table:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for heading in ("data", "group"):
+        table.add_column(heading, overflow="fold")
+    names = [name for name in HEADINGS if name in rows[0].figures]
+    for heading in ("scans (patients)", *(HEADINGS[name][0] for name in names)):
+        table.add_column(heading, justify="right")
+    for row, following in zip(rows, [*rows[1:], None], strict=True):
+        cells = [_cell(row, name) for name in names]
+        ends_set = following is None or following.data_set != row.data_set
+        table.add_row(row.data_set, row.group, f"{row.scans} ({row.patients})", *cells, end_section=ends_set)
+    return table
+
+
+def _cell(row: TableRow, name: str) -> str:
+    """A figure with its interval below it; the mean distance is followed by its spread, as the papers print it."""
+    figure, digits = row.figures[name], HEADINGS[name][1]
+    if figure.value is None:
+        return "-"
+    text = f"{figure.value:.{digits}f}"
+    if name == "dtt_mm":
+        text += f" ({row.figures['dtt_std_mm'].value:.{digits}f})"
+    if figure.interval:
+        text += f"\n{figure.interval[0]:.{digits}f}–{figure.interval[1]:.{digits}f}"
+    return text

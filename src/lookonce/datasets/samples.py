@@ -1,0 +1,40 @@
+"""The unit of training data: one sagittal picture with its truth, whatever it came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class SlabSample:
+    """A sagittal picture and where its discs are.
+
+    Attributes
+    ----------
+    image : (H, W) float array
+        0..1; rows run towards the feet, columns towards the back.
+    spacing : float
+        Pixel size, mm.
+    points : (N, 2) float array
+        Row and column of the discs' posterior tips; they may lie outside the picture.
+    levels : (N,) int array
+        SCT values.
+    lateral : (N,) float array
+        Right-left distance from the picture's plane to each disc's point, mm.
+    negatives : (M, 2) float array
+        Places known to look like a disc and not to be one.
+    complete : bool
+        True when every disc in view is listed (simulated pictures); False where the truth ends at the first and last
+        listed level and says nothing beyond them.
+    """
+
+    image: NDArray
+    spacing: float
+    points: NDArray[np.float64]
+    levels: NDArray[np.int64]
+    lateral: NDArray[np.float64]
+    negatives: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 2)))
+    complete: bool = True

@@ -1,0 +1,137 @@
+"""From heat maps to candidates: peaks over all slabs at once, with sub-pixel places and evidence for their names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookonce.geometry import FloatArray, voxel_to_world
+
+#: Two discs' posterior tips are never closer than this; the smallest adult cervical distance is about 12 mm.
+PEAK_RADIUS_MM = 6.0
+MOST_CANDIDATES = 60
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Places that may be discs, from the head down.
+
+    Attributes
+    ----------
+    slab : (N, 3) array
+        Slab, row and column of each, fractional, in the slab stack's pixels.
+    world_mm : (N, 3) array
+        RAS+ world coordinates, mm.
+    probability : (N,) array
+        Height of the heat map, 0..1.
+    evidence : (N, C) array
+        Log-probabilities of the names: column 0 "no disc", column n the disc of SCT value n.
+    """
+
+    slab: FloatArray
+    world_mm: FloatArray
+    probability: FloatArray
+    evidence: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.probability)
+
+
+def find_candidates(
+    heat: NDArray[np.float32],
+    names: NDArray[np.float32],
+    *,
+    affine: FloatArray,
+    stride: int,
+    lateral_sigma_mm: float,
+    threshold: float = 0.08,
+) -> Candidates:
+    """Find the peaks of the disc heat map over all slabs together.
+
+    Neighbouring slabs see the same disc at nearly the same row and column, so peaks are taken on the maximum over the
+    slabs; each then finds its own right-left place from how its height changes over the slabs.
+
+    Parameters
+    ----------
+    heat : (S, h, w) float array
+        Disc probability per slab on the output grid.
+    names : (S, C, h, w) float array
+        Logits of the names on the same grid.
+    affine : (4, 4) array
+        (slab, row, column) of the slab stack to world mm.
+    stride : int
+        Pixels of the slab stack per output cell; cell c is centred at pixel ``stride * c``.
+    lateral_sigma_mm : float
+        Spread over the right-left distance that the heat map was trained with.
+    threshold : float
+        Peaks below are dropped.
+    """
+    sizes = np.linalg.norm(affine[:3, :3], axis=0)
+    strongest = heat.max(axis=0)
+    cells = _peaks(strongest, radius=max(1, round(PEAK_RADIUS_MM / (sizes[1] * stride))), threshold=threshold)
+    slab = np.zeros((len(cells), 3))
+    evidence = np.zeros((len(cells), names.shape[1]))
+    for index, (row, column) in enumerate(cells):
+        best = int(heat[:, row, column].argmax())
+        profile = heat[:, max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2].max(axis=(1, 2))
+        slab[index, 0] = _lateral_place(profile, sizes[0], lateral_sigma_mm)
+        slab[index, 1:] = stride * _refined(heat[best], row, column)
+        share = profile**2 / (profile**2).sum()
+        evidence[index] = _log_softmax(share @ names[:, :, row, column])
+    order = np.argsort(slab[:, 1])
+    rows, columns = cells[order].T
+    return Candidates(
+        slab=slab[order],
+        world_mm=voxel_to_world(slab[order], affine=affine),
+        probability=strongest[rows, columns].astype(np.float64),
+        evidence=evidence[order],
+    )
+
+
+def _peaks(heat: NDArray[np.float32], *, radius: int, threshold: float) -> NDArray[np.intp]:
+    """Cells (N, 2) that are the highest of their neighbourhood and at least `threshold`, the highest kept."""
+    window = 2 * radius + 1
+    padded = np.pad(heat, radius, constant_values=-1.0)
+    highest = np.lib.stride_tricks.sliding_window_view(padded, (window, window)).max(axis=(2, 3))
+    cells = np.argwhere((heat >= highest) & (heat >= threshold))
+    order = np.argsort(-heat[tuple(cells.T)], kind="stable")[:MOST_CANDIDATES]
+    return cells[order]
+
+
+def _refined(heat: NDArray[np.float32], row: int, column: int) -> FloatArray:
+    """Sub-cell peak: the vertex of a parabola through the logarithm, which is exact for a Gaussian."""
+    place = np.array([row, column], dtype=np.float64)
+    for axis in (0, 1):
+        index = (row, column)[axis]
+        line = heat[:, column] if axis == 0 else heat[row]
+        if 0 < index < len(line) - 1:
+            before, here, after = np.log(np.maximum(line[index - 1 : index + 2].astype(np.float64), 1e-6))
+            bend = before - 2 * here + after
+            if bend < 0:
+                place[axis] += np.clip(0.5 * (before - after) / bend, -0.5, 0.5)
+    return place
+
+
+def _lateral_place(profile: NDArray[np.float32], step_mm: float, sigma_mm: float) -> float:
+    """Slab index where the height over the slabs peaks, by a Gaussian of known width fitted in the logarithm.
+
+    Adding the known parabola leaves a straight line, whose weighted slope gives the centre. A flat profile, which tells
+    nothing, gives the middle of the slabs.
+    """
+    if len(profile) == 1:
+        return 0.0
+    place = (np.arange(len(profile)) - (len(profile) - 1) / 2) * step_mm
+    height = np.log(np.maximum(profile.astype(np.float64), 1e-4)) + 0.5 * (place / sigma_mm) ** 2
+    weight = profile.astype(np.float64) ** 2 + 1e-9
+    mean = np.average(place, weights=weight)
+    spread = np.average((place - mean) ** 2, weights=weight)
+    slope = np.average((place - mean) * (height - np.average(height, weights=weight)), weights=weight) / (spread + 1e-9)
+    centre = np.clip(slope * sigma_mm**2, place[0], place[-1])
+    return float(centre / step_mm + (len(profile) - 1) / 2)
+
+
+def _log_softmax(logits: FloatArray) -> FloatArray:
+    shifted = logits - logits.max()
+    return shifted - np.log(np.exp(shifted).sum())

@@ -1,0 +1,287 @@
+"""How good a model's or any tool's disc labels are, on BIDS trees with known labels.
+
+Predictions come from a model that is run here or from a folder of label files. A scan without a prediction counts as
+missed, so leaving out the hard ones never makes a table look better.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lookonce.errors import InputError, LookOnceError, UsageError, WeightsError
+from lookonce.io.bids import LabelledScan, labelled_scans, read_labels, read_participants
+from lookonce.io.files import read_start
+from lookonce.io.headers import image_affine, image_shape, parse_header
+from lookonce.io.nifti import label_stem
+from lookonce.landmarks import DiscLabels
+from lookonce.metrics.landmarks import STRICT_TOLERANCE_MM, SagittalFrame, paper_case, sagittal_frame, strict_case
+from lookonce.metrics.summary import PROTOCOLS, CaseRow, Figure, TableRow, summarise
+
+#: How label files end: ours and SCT's today, SCT's `sct_label_vertebrae`, Spine Generic's older releases.
+PREDICTION_ENDINGS = ("dlabel", "labeled_discs", "labels-disc", "labels-disc-manual")
+#: Stands in a table where a scan has no value in the column that groups it.
+NO_VALUE = "n/a"
+#: Enough for a NIfTI-1 or NIfTI-2 header.
+HEADER_BYTES = 540
+
+Progress = Callable[[int, int, str], None]
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which scans to score, whom they show and how they are grouped.
+
+    Attributes
+    ----------
+    subjects : frozenset of str, optional
+        Subject ids to keep, with or without ``sub-``; by default all.
+    split : str, optional
+        Keep the subjects with this value in the column ``split`` of participants.tsv.
+    by : str, optional
+        Column of participants.tsv to group by; by default the contrast (BIDS suffix).
+    patients : mapping of str to str
+        Subject id to patient, where several subjects are one person. By default participants.tsv's column
+        ``patient_id`` where there is one, else every subject is a patient.
+    """
+
+    subjects: frozenset[str] | None = None
+    split: str | None = None
+    by: str | None = None
+    patients: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Labels of one scan and the tool's own mark of doubt; `problem` says why there are none."""
+
+    labels: DiscLabels
+    uncertain: bool | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scored scans and their table."""
+
+    source: str
+    protocol: str
+    cases: list[CaseRow]
+    rows: list[TableRow]
+
+    def to_json(self) -> dict[str, Any]:
+        """The table and the cases, for programs; a figure's value, low and high are null where undefined."""
+        tolerance = {"tolerance_mm": STRICT_TOLERANCE_MM} if self.protocol == "strict" else {}
+        cases = [case_record(case, self.protocol) for case in self.cases]
+        return {
+            "source": self.source,
+            "protocol": self.protocol,
+            **tolerance,
+            "rows": [_row_record(row) for row in self.rows],
+            "cases": cases,
+        }
+
+    def to_csv(self) -> str:
+        """One line a scan."""
+        text = io.StringIO()
+        records = [case_record(case, self.protocol) for case in self.cases]
+        writer = csv.DictWriter(text, fieldnames=list(records[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(records)
+        return text.getvalue()
+
+
+def evaluate(
+    source: str | Path,
+    data: Sequence[Path],
+    *,
+    selection: Selection | None = None,
+    protocol: str = "strict",
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Score a model or a folder of predictions.
+
+    Parameters
+    ----------
+    source : str or Path
+        A folder of label files, found by the image's stem at any depth (``<stem>_*dlabel.nii.gz``), or a model.
+    data : sequence of Path
+        BIDS trees with disc labels; each gets its own rows.
+    selection : Selection, optional
+    protocol : {"strict", "paper"}
+    progress : callable, optional
+        Called with the scans done, the scans in all and the scan in hand.
+
+    Raises
+    ------
+    UsageError
+        If an option names nothing: an unknown protocol, column or split, or no scan is left.
+    InputError
+        If the truth cannot be read. A prediction that cannot be read counts as missed.
+    WeightsError
+        If the model cannot be loaded.
+    """
+    if protocol not in PROTOCOLS:
+        raise UsageError(f"--protocol {protocol}: choose one of {', '.join(PROTOCOLS)}")
+    predict = folder_predictor(Path(source)) if Path(source).is_dir() else model_predictor(str(source))
+    scans = _selected_scans(data, selection or Selection())
+    cases = []
+    for done, (row, scan) in enumerate(scans):
+        if progress:
+            progress(done, len(scans), label_stem(scan.image))
+        truth = read_labels(scan.labels)
+        if truth:
+            cases.append(_scored(row, scan, truth, predict))
+        else:
+            _logger.warning("%s: holds no disc, so there is nothing to score; passed over", scan.labels)
+    if not cases:
+        raise UsageError(f"{', '.join(map(str, data))}: no label file holds a disc")
+    return Evaluation(str(source), protocol, cases, summarise(cases, protocol=protocol))
+
+
+def folder_predictor(folder: Path) -> Callable[[Path], Prediction]:
+    """Reader of the label files below `folder`, by the stem of the image they belong to."""
+    files = [path for path in sorted(folder.rglob("*.nii*")) if label_stem(path).endswith(PREDICTION_ENDINGS)]
+
+    def predict(image: Path) -> Prediction:
+        stem = label_stem(image)
+        found = [path for path in files if path.name.startswith(f"{stem}_")]
+        if not found:
+            return Prediction(DiscLabels(), problem=f"no {stem}_*{PREDICTION_ENDINGS[0]}.nii.gz below {folder}")
+        if len(found) > 1:
+            raise UsageError(f"{stem} has two label files, {found[0]} and {found[1]}; give a folder with one of them")
+        return Prediction(read_labels(found[0]), _own_mark(found[0].with_name(f"{stem}_discs.json")))
+
+    return predict
+
+
+def model_predictor(model: str) -> Callable[[Path], Prediction]:
+    """Runner of the labelling pipeline with `model`, a name of `lookonce models` or an ONNX file."""
+    # ONNX Runtime is not needed to score a folder.
+    from lookonce.labeling import label
+    from lookonce.runtime.session import DiscSession
+    from lookonce.runtime.weights import find_model
+
+    session = DiscSession(find_model(model))
+
+    def predict(image: Path) -> Prediction:
+        result = label(image, model=session)
+        return Prediction(result.labels, result.uncertain)
+
+    return predict
+
+
+def case_record(case: CaseRow, protocol: str = "strict") -> dict[str, Any]:
+    """One case as a flat record, for CSV and JSON."""
+    keys = ("data_set", "subject", "session", "suffix", "patient", "group")
+    record: dict[str, Any] = {key: getattr(case, key) for key in keys}
+    if protocol == "paper":
+        figures = ("true", "false_negatives", "false_positives", "dtt_median", "dtt_mean", "dtt_std", "z_mean")
+        record |= {key: getattr(case.paper, key) for key in figures}
+    else:
+        counts = ("true", "found", "false_negatives", "false_positives", "wrong_names", "dtt_mean", "level_shift")
+        record |= {key: getattr(case.strict, key) for key in (*counts, "all_right")}
+        record |= {"uncertain": case.uncertain, "silent_shift": case.silent_shift}
+    return {**record, "problem": case.problem}
+
+
+def _selected_scans(data: Sequence[Path], selection: Selection) -> list[tuple[dict[str, str], LabelledScan]]:
+    """Scans to score, each with the fields of its `CaseRow` that do not depend on the prediction."""
+    tables = [read_participants(root) for root in data]
+    _check_columns(tables, [column for column in (selection.by, "split" if selection.split else None) if column])
+    wanted = None if selection.subjects is None else {_full(subject) for subject in selection.subjects}
+    chosen = []
+    for root, name, table in zip(data, _names(data), tables, strict=True):
+        for scan in labelled_scans(root):
+            row = table.get(scan.subject, {})
+            listed = wanted is None or scan.subject in wanted
+            if listed and (selection.split is None or row.get("split") == selection.split):
+                chosen.append(({"data_set": name} | _fields_of(scan, row, selection), scan))
+    if not chosen:
+        raise UsageError(
+            f"{', '.join(map(str, data))}: no labelled scan to score; check --data, --subjects and --split"
+        )
+    return chosen
+
+
+def _fields_of(scan: LabelledScan, row: Mapping[str, str], selection: Selection) -> dict[str, str]:
+    patients = {_full(subject): patient for subject, patient in selection.patients.items()}
+    return {
+        "subject": scan.subject,
+        "session": scan.session or "",
+        "suffix": scan.suffix,
+        "patient": patients.get(scan.subject) or row.get("patient_id") or scan.subject,
+        "group": (row.get(selection.by) or NO_VALUE) if selection.by else scan.suffix,
+    }
+
+
+def _scored(
+    row: Mapping[str, str], scan: LabelledScan, truth: DiscLabels, predict: Callable[[Path], Prediction]
+) -> CaseRow:
+    frame = _frame_of(scan.labels)
+    try:
+        prediction = predict(scan.image)
+    except (UsageError, WeightsError):  # would fail for every scan alike
+        raise
+    except LookOnceError as error:
+        prediction = Prediction(DiscLabels(), problem=str(error))
+    return CaseRow(
+        **row,
+        strict=strict_case(truth, prediction.labels, annotated=scan.annotated, normal=frame.strict_normal),
+        paper=paper_case(truth, prediction.labels, normal=frame.normal, axis=frame.axis),
+        uncertain=prediction.uncertain,
+        problem=prediction.problem,
+    )
+
+
+def _frame_of(labels: Path) -> SagittalFrame:
+    """Sagittal slices of a scan, from its label file's header: it has the same grid, and the scan need not be there."""
+    header = parse_header(labels, read_start(labels, HEADER_BYTES))
+    shape, _ = image_shape(labels, header)
+    affine, _ = image_affine(labels, header, shape)
+    return sagittal_frame(shape, affine=affine)
+
+
+def _own_mark(path: Path) -> bool | None:
+    """Whether the full result beside a label file calls itself uncertain; None where there is no such file."""
+    if not path.exists():
+        return None
+    try:
+        return bool(json.loads(path.read_text(encoding="utf-8"))["uncertain"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: is not a result of `lookonce label` ({error}); label the scan again") from error
+
+
+def _check_columns(tables: Sequence[Mapping[str, Mapping[str, str]]], wanted: Sequence[str]) -> None:
+    known = sorted({column for table in tables for row in table.values() for column in row})
+    for column in wanted:
+        if column not in known:
+            raise UsageError(f"no participants.tsv has a column {column!r}; there are: {', '.join(known) or 'none'}")
+
+
+def _names(data: Sequence[Path]) -> list[str]:
+    """Short names of the data sets; whole paths where two would be the same."""
+    names = [path.resolve().name for path in data]
+    return names if len(set(names)) == len(names) else [str(path) for path in data]
+
+
+def _full(subject: str) -> str:
+    return subject if subject.startswith("sub-") else f"sub-{subject}"
+
+
+def _row_record(row: TableRow) -> dict[str, Any]:
+    figures = {name: _figure_record(figure) for name, figure in row.figures.items()}
+    return {"data": row.data_set, "group": row.group, "scans": row.scans, "patients": row.patients, **figures}
+
+
+def _figure_record(figure: Figure) -> dict[str, float | None]:
+    low, high = figure.interval or (None, None)
+    return {"value": figure.value, "low": low, "high": high}

@@ -1,0 +1,245 @@
+"""The labelling pipeline: an image in, named discs and how sure the numbering is out. Never imports torch."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookonce.anatomy import Level
+from lookonce.decode.chain import Chain, decode_chain
+from lookonce.decode.heatmaps import Candidates, find_candidates
+from lookonce.errors import NothingFoundError, UsageError
+from lookonce.geometry import (
+    FloatArray,
+    SlabStack,
+    reorient,
+    sagittal_slabs,
+    scale_intensity,
+    voxel_sizes,
+    voxel_to_world,
+)
+from lookonce.io.nifti import SpineImage, read_image
+from lookonce.landmarks import Disc, DiscLabels
+from lookonce.runtime.session import DiscMaps, DiscSession
+from lookonce.runtime.weights import DEFAULT_MODEL, find_model
+
+#: A numbering less probable than this is marked uncertain.
+CERTAIN_FROM = 0.9
+#: Volumes wider than this many slabs are looked at coarsely first, then finely around the spine.
+MOST_SLABS = 18
+COARSE_STEP_MM = 12.0
+MARGIN_MM = 14.0
+#: Fewer discs than this are no spine: a lone peak appears in any picture.
+FEWEST_DISCS = 2
+
+
+@dataclass(frozen=True)
+class SagittalView:
+    """One sagittal picture through the labelled discs, for people to look at.
+
+    Attributes
+    ----------
+    image : (H, W) float32 array
+        Grey values 0..1; rows run towards the feet, columns towards the back. Where the spine bends sideways, each row
+        comes from the slab that holds it.
+    points : (N, 2) array
+        Row and column of each disc, in the order of the labels.
+    spacing : float
+        Pixel size, mm.
+    attention : (H, W) float32 array, optional
+        Where the network looked, 0..1.
+    """
+
+    image: NDArray[np.float32]
+    points: FloatArray
+    spacing: float
+    attention: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True)
+class LabelResult:
+    """What labelling one image gives.
+
+    Attributes
+    ----------
+    labels : DiscLabels
+        Points in RAS+ world mm of the input's affine, with confidences.
+    level_shift : dict of int to float
+        Probability that the true level of every disc is the written one plus the key; sums to 1.
+    uncertain : bool
+        True when the numbering is not sure enough to be used unchecked.
+    variant : str or None
+        Numeric variant of the spine (such as a sixth lumbar vertebra), where one was seen.
+    warnings : list of str
+    seconds : float
+        Time from reading the image to having the labels.
+    model : dict
+        Name, version and sha256 of the weights.
+    view : SagittalView or None
+        Picture for reports.
+    """
+
+    labels: DiscLabels
+    level_shift: dict[int, float]
+    uncertain: bool
+    variant: str | None = None
+    warnings: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    model: dict[str, Any] = field(default_factory=dict)
+    view: SagittalView | None = None
+
+    @property
+    def runner_up(self) -> tuple[int, float] | None:
+        """The most probable shift other than 0 and its probability, or None when there is no other."""
+        others = {shift: share for shift, share in self.level_shift.items() if shift}
+        return max(others.items(), key=lambda item: item[1]) if others else None
+
+
+def label(
+    source: str | Path | SpineImage,
+    *,
+    model: str | DiscSession = DEFAULT_MODEL,
+    first_level: int | None = None,
+    volume: int | None = None,
+) -> LabelResult:
+    """Find and name the intervertebral discs of a spine MRI.
+
+    Parameters
+    ----------
+    source : path or SpineImage
+        A NIfTI file, or an image already read.
+    model : str or DiscSession
+        Name of a shipped model, path of an `.onnx` file, or a loaded session (to label many scans).
+    first_level : int, optional
+        SCT value of the topmost disc in view, when it is known; settles the numbering.
+    volume : int, optional
+        Which volume of a 4D file, from 0.
+
+    Returns
+    -------
+    LabelResult
+
+    Raises
+    ------
+    InputError
+        If the image cannot be read or cannot be labelled (see `GeometryError`).
+    NothingFoundError
+        If no spine is seen in it.
+    WeightsError, UsageError
+        If the model is missing or damaged, or an argument makes no sense.
+    """
+    if first_level is not None and not Level.C1_C2 <= first_level <= Level.L5_S1:
+        raise UsageError(f"first level {first_level} is no disc; give an SCT value from 2 (C1/C2) to 25 (L5/S1)")
+    started = time.perf_counter()
+    image = source if isinstance(source, SpineImage) else read_image(Path(source), volume=volume)
+    session = model if isinstance(model, DiscSession) else DiscSession(find_model(model))
+    slabs, maps, candidates = look(image, session)
+    chain = decode_chain(
+        candidates,
+        room_above_mm=_room(candidates, slabs, below=False),
+        room_below_mm=_room(candidates, slabs, below=True),
+        first_level=first_level,
+    )
+    if len(chain.picked) < FEWEST_DISCS:
+        raise NothingFoundError("no spine was found in the image; is it a sagittal or 3D spine scan?")
+    places = _smooth_across(candidates.slab[chain.picked], candidates.probability[chain.picked])
+    points = voxel_to_world(places, affine=slabs.affine)
+    discs = [
+        Disc(Level(int(value)), (float(x), float(y), float(z)), float(sure))
+        for value, (x, y, z), sure in zip(chain.levels, points, chain.confidence, strict=True)
+    ]
+    uncertain = chain.level_shift.get(0, 0.0) < CERTAIN_FROM
+    return LabelResult(
+        labels=DiscLabels(discs),
+        level_shift=chain.level_shift,
+        uncertain=uncertain,
+        warnings=[*image.warnings, *_doubts(chain, uncertain)],
+        seconds=time.perf_counter() - started,
+        model=session.identity,
+        view=_view(slabs, maps, places, session.card.stride),
+    )
+
+
+def look(image: SpineImage, session: DiscSession) -> tuple[SlabStack, DiscMaps, Candidates]:
+    """Cut an image into slabs and run the network on them: slabs in 0..1, maps and candidates, head to feet."""
+    card = session.card
+    affine = np.asarray(image.affine, dtype=np.float64)
+    width = _lateral_extent(image.data, affine)
+    if width <= MOST_SLABS * card.lateral_step_mm:
+        return _look_at(image.data, affine, session, card.lateral_step_mm, None)
+    coarse, _, seen = _look_at(image.data, affine, session, COARSE_STEP_MM, None)
+    if len(seen) == 0:
+        return _look_at(image.data, affine, session, card.lateral_step_mm * 2, None)
+    strong = seen.probability >= 0.5 * seen.probability.max()
+    places = (seen.slab[strong, 0] + 0.5) * coarse.lateral_step
+    middle = float(np.median(places))
+    half = min(np.abs(places - middle).max() + MARGIN_MM, MOST_SLABS * card.lateral_step_mm / 2)
+    return _look_at(image.data, affine, session, card.lateral_step_mm, (middle - half, middle + half))
+
+
+def _look_at(
+    data: NDArray, affine: FloatArray, session: DiscSession, step: float, lateral_range: tuple[float, float] | None
+) -> tuple[SlabStack, DiscMaps, Candidates]:
+    card = session.card
+    slabs = sagittal_slabs(data, affine, spacing=card.spacing_mm, lateral_step=step, lateral_range=lateral_range)
+    slabs = replace(slabs, data=scale_intensity(slabs.data))
+    maps = session(slabs.data)
+    candidates = find_candidates(
+        maps.heat, maps.names, affine=slabs.affine, stride=card.stride, lateral_sigma_mm=card.lateral_sigma_mm
+    )
+    return slabs, maps, candidates
+
+
+def _lateral_extent(data: NDArray, affine: FloatArray) -> float:
+    turned, turned_affine = reorient(data, affine)
+    return float(turned.shape[0] * voxel_sizes(turned_affine)[0])
+
+
+def _room(candidates: Candidates, slabs: SlabStack, *, below: bool) -> float:
+    """Height of picture beyond the outermost candidate, mm."""
+    if len(candidates) == 0:
+        return 0.0
+    spacing = float(voxel_sizes(slabs.affine)[1])
+    rows = candidates.slab[:, 1]
+    return float(slabs.data.shape[1] - 1 - rows.max() if below else rows.min()) * spacing
+
+
+def _smooth_across(places: FloatArray, weight: FloatArray) -> FloatArray:
+    """Replace the slab coordinate of discs, (N, 3), by a smooth curve over the rows: a spine bends, it does not jump."""
+    degree = min(3, (len(places) - 1) // 2)
+    if degree < 1 or np.ptp(places[:, 0]) == 0:
+        return places
+    rows = (places[:, 1] - places[:, 1].mean()) / max(float(np.ptp(places[:, 1])), 1e-6)
+    curve = np.polynomial.Polynomial.fit(rows, places[:, 0], degree, w=weight)
+    return np.column_stack([curve(rows), places[:, 1:]])
+
+
+def _doubts(chain: Chain, uncertain: bool) -> list[str]:
+    if not uncertain:
+        return []
+    shifts = {shift: share for shift, share in chain.level_shift.items() if shift}
+    best = max(shifts, key=lambda shift: shifts[shift], default=None)
+    other = "" if best is None else f"; the runner-up is {best:+d} level at {100 * shifts[best]:.0f} %"
+    sure = 100 * chain.level_shift.get(0, 0.0)
+    return [f"the numbering is uncertain ({sure:.0f} %){other}; check it, or give --first-level"]
+
+
+def _view(slabs: SlabStack, maps: DiscMaps, places: FloatArray, stride: int) -> SagittalView:
+    """A sagittal picture whose rows follow the spine sideways, with the attention on the same rows."""
+    count, height, width = slabs.data.shape
+    order = np.argsort(places[:, 1])
+    across = np.interp(np.arange(height), places[order, 1], places[order, 0])
+    rows = np.arange(height)
+    chosen = np.clip(np.rint(across), 0, count - 1).astype(int)
+    attention = maps.attention[chosen[:, None], (rows // stride)[:, None], (np.arange(width) // stride)[None]]
+    return SagittalView(
+        image=slabs.data[chosen, rows],
+        points=places[:, 1:],
+        spacing=float(voxel_sizes(slabs.affine)[1]),
+        attention=attention,
+    )

@@ -1,0 +1,1 @@
+"""How good labels are: the papers' measures, ours, and their intervals."""

@@ -1,0 +1,1 @@
+"""Shipped training recipes (YAML) and pinned subject lists (`splits/`)."""

@@ -1,0 +1,243 @@
+"""What labelling a scan leaves behind: label volume, sidecar, table and the full result, all of them or none."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lookonce import __version__
+from lookonce.anatomy import REGULAR_LEVELS, Level
+from lookonce.errors import InputError, OutputError
+from lookonce.io.bids import LABEL_ENDINGS, read_sidecar
+from lookonce.io.files import write_files
+from lookonce.io.nifti import SpineImage, encode_labels, label_stem
+from lookonce.landmarks import Disc, nearest_voxel
+
+if TYPE_CHECKING:
+    from lookonce.labeling import LabelResult
+
+#: Where a reader of a sidecar finds the program; the page leads on to the sources of every version.
+CODE_URL = "https://pypi.org/project/lookonce"
+
+
+def write_result(
+    image: SpineImage,
+    result: LabelResult,
+    out_dir: str | Path,
+    stem: str,
+    *,
+    numbering: str = "sct",
+    overwrite: bool = False,
+    command: str | None = None,
+) -> dict[str, str]:
+    """Write the four files of a labelled scan.
+
+    Parameters
+    ----------
+    image : SpineImage
+        The scan; the label volume takes over its header.
+    result : LabelResult
+    out_dir : path
+        Folder to write to; made where it is missing.
+    stem : str
+        Beginning of the files' names, such as ``sub-01_T2w``.
+    numbering : {"sct", "totalspineseg", "spineps"}
+        Values in the label volume. All else keeps SCT values and names.
+    overwrite : bool
+        Replace files of an earlier call. Labels placed by hand are kept all the same.
+    command : str, optional
+        The call, for the sidecar.
+
+    Returns
+    -------
+    dict of str to str
+        Paths of the ``labels``, ``sidecar``, ``csv`` and ``result`` files.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written or may not be replaced (see `check_outputs`); nothing new is left behind.
+    """
+    paths = check_outputs(out_dir, stem, overwrite=overwrite)
+    volume, _ = result.labels.to_volume(image.data.shape, affine=image.affine, numbering=numbering)
+    source = image.path.name if image.path else stem
+    # Names, not paths: the folder may be moved or published.
+    names = {key: path.name for key, path in paths.items()}
+    record = result_record(source, result, image, names, numbering=numbering)
+    sidecar = _sidecar(result, record, numbering, command)
+    contents = {
+        "labels": encode_labels(volume, image),
+        "sidecar": _json(sidecar),
+        "csv": result.labels.to_csv().encode(),
+        "result": _json(record),
+    }
+    write_files({paths[key]: content for key, content in contents.items()})
+    return {key: str(path) for key, path in paths.items()}
+
+
+def check_outputs(out_dir: str | Path, stem: str, *, overwrite: bool = False) -> dict[str, Path]:
+    """Paths that `write_result` writes to, once it is sure that it may; call it before a long computation.
+
+    Raises
+    ------
+    OutputError
+        If a file is there already and `overwrite` is not set, or if the labels there were placed by hand: when their
+        sidecar says ``GeneratedBy: Manual``, they are never replaced.
+    """
+    paths = output_paths(out_dir, stem)
+    try:
+        made_by = read_sidecar(paths["labels"]).get("GeneratedBy")
+    except InputError as error:
+        raise OutputError(f"cannot tell who made the labels that are there: {error}") from None
+    entries = made_by if isinstance(made_by, list) else [made_by]
+    if any(isinstance(entry, dict) and str(entry.get("Name")).lower() == "manual" for entry in entries):
+        raise OutputError(
+            f"{paths['labels']}: was placed by hand (its sidecar says GeneratedBy: Manual) and is never overwritten; "
+            "write to another folder with -o OUT"
+        )
+    for path in paths.values():
+        if os.path.lexists(path) and not overwrite:
+            raise OutputError(f"{path}: is there already; replace it with --overwrite or choose another folder")
+    return paths
+
+
+def output_paths(out_dir: str | Path, stem: str) -> dict[str, Path]:
+    """Paths of the ``labels``, ``sidecar``, ``csv`` and ``result`` files of one scan."""
+    folder = Path(out_dir)
+    labels = folder / f"{stem}{LABEL_ENDINGS[0]}"
+    return {
+        "labels": labels,
+        "sidecar": folder / f"{label_stem(labels)}.json",
+        "csv": folder / f"{stem}_discs.csv",
+        "result": folder / f"{stem}_discs.json",
+    }
+
+
+def result_record(
+    input_path: str | Path,
+    result: LabelResult,
+    image: SpineImage,
+    outputs: dict[str, str],
+    *,
+    numbering: str = "sct",
+) -> dict[str, Any]:
+    """One entry of ``lookonce label --json``, ready for JSON.
+
+    ``level`` is the SCT value, null for the discs of a T13 or an L6; ``world_mm`` RAS mm of the input's affine;
+    ``voxel`` the nearest voxel, counted from 0; key k of ``level_shift`` the probability that the true level is the
+    written one + k; ``runner_up`` the numbering that is right if the written one is not, or null.
+    """
+    discs = []
+    for disc, entry in zip(result.labels, result.labels.to_records(), strict=True):
+        voxel = nearest_voxel(disc.world_mm, image.data.shape, affine=image.affine)
+        discs.append({**entry, "voxel": list(voxel)})
+    _, drawing_warnings = result.labels.to_volume(image.data.shape, affine=image.affine, numbering=numbering)
+    return {
+        "input": str(input_path),
+        "discs": discs,
+        "level_shift": {str(shift): round(share, 6) for shift, share in sorted(result.level_shift.items())},
+        "uncertain": bool(result.uncertain),
+        "runner_up": _runner_up(result),
+        "variant": result.variant,
+        "warnings": list(dict.fromkeys([*image.warnings, *result.warnings, *drawing_warnings])),
+        "seconds": round(result.seconds, 3),
+        "model": dict(result.model),
+        "outputs": outputs,
+    }
+
+
+def plan_outputs(inputs: Iterable[str | Path], out: str | Path | None = None) -> dict[Path, tuple[Path, str]]:
+    """Folder and stem of every input's files, so that no two inputs of a call write to the same ones.
+
+    Parameters
+    ----------
+    inputs : paths
+        NIfTI files, DICOM folders, files or zips; one given twice counts once.
+    out : path, optional
+        Folder for all; by default each input's own.
+
+    Returns
+    -------
+    dict of Path to (folder, stem)
+        In the order of the inputs. Inputs of one stem in one folder get, in front, the names of the folders above them
+        that differ (``siteA_sub-01_T2w``); a hash of the path where those do not tell them apart. Which name an input
+        gets depends on the set of inputs alone, not on their order.
+    """
+    paths = list(dict.fromkeys(Path(path) for path in inputs))
+    # Not resolved: links, as git-annex makes them, keep the names that people gave them.
+    absolute = {path: Path(os.path.abspath(path)) for path in paths}
+    folders = {path: absolute[path].parent if out is None else Path(out) for path in paths}
+    groups: dict[tuple[Path, str], list[Path]] = {}
+    for path in paths:
+        groups.setdefault((folders[path], label_stem(absolute[path]).casefold()), []).append(path)
+    stems: dict[Path, str] = {}
+    for group in groups.values():
+        prefixes = _prefixes([absolute[path] for path in group])
+        for path, prefix in zip(group, prefixes, strict=True):
+            stems[path] = prefix + label_stem(absolute[path])
+    taken = Counter((folders[path], stem.casefold()) for path, stem in stems.items())
+    for path, stem in stems.items():
+        if taken[folders[path], stem.casefold()] > 1:
+            stems[path] = f"{stem}_{hashlib.sha256(os.fsencode(absolute[path])).hexdigest()[:8]}"
+    return {path: (folders[path] if out is not None else path.parent, stems[path]) for path in paths}
+
+
+def _sidecar(result: LabelResult, record: dict[str, Any], numbering: str, command: str | None) -> dict[str, Any]:
+    program = {"Name": "LookOnce", "Version": __version__, "CodeURL": CODE_URL}
+    if command:
+        program["Command"] = command
+    return {
+        "SpatialReference": "orig",
+        "GeneratedBy": [program],
+        "Sources": [record["input"]],
+        "Model": {"Name": result.model.get("name"), "SHA256": result.model.get("sha256")},
+        "Numbering": numbering,
+        "LevelShift": record["level_shift"],
+        "Uncertain": record["uncertain"],
+        "RunnerUp": record["runner_up"],
+        "Variant": record["variant"],
+        "Warnings": record["warnings"],
+    }
+
+
+def _runner_up(result: LabelResult) -> dict[str, Any] | None:
+    """The second most probable numbering: its shift, its probability and the names, from the head down."""
+    if result.runner_up is None:
+        return None
+    shift, share = result.runner_up
+    return {
+        "shift": shift,
+        "probability": round(share, 6),
+        "names": [_shifted_name(disc, shift) for disc in result.labels],
+    }
+
+
+def _shifted_name(disc: Disc, shift: int) -> str | None:
+    """Name of the level `shift` discs further down, or None where the regular spine has none."""
+    value = None if disc.level.sct is None else disc.level.sct + shift
+    return Level(value).label if value in REGULAR_LEVELS else None
+
+
+def _prefixes(paths: Sequence[Path]) -> list[str]:
+    """For each of some paths of one stem, the folder names that tell it from the others, each with an underscore."""
+    if len(paths) == 1:
+        return [""]
+    above = [path.parts[-2:0:-1] for path in paths]  # nearest folder first, without the root
+    for depth in range(max(map(len, above)) + 1):
+        heads = [(*names[:depth], *[""] * (depth - len(names))) for names in above]
+        if len({tuple(map(str.casefold, head)) for head in heads}) == len(paths):
+            break
+    differs = [len(set(column)) > 1 for column in zip(*heads, strict=True)]
+    return [
+        "".join(f"{name}_" for name, used in zip(head[::-1], differs[::-1], strict=True) if used and name)
+        for head in heads
+    ]
+
+
+def _json(content: dict[str, Any]) -> bytes:
+    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()

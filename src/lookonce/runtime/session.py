@@ -1,0 +1,76 @@
+"""ONNX Runtime sessions: a model file in, a function from slabs to maps out."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lookonce.errors import WeightsError
+from lookonce.runtime.weights import DiscModelCard, ModelFile
+
+#: Slabs per call: a larger batch is no faster per slab and takes more memory.
+BATCH = 4
+
+
+@dataclass(frozen=True)
+class DiscMaps:
+    """What the network says of a slab stack, on its output grid.
+
+    Attributes
+    ----------
+    heat : (S, h, w) float32
+        Disc probability.
+    names : (S, C, h, w) float32
+        Logits of the names.
+    attention : (S, h, w) float32
+        Where the network looked, 0..1.
+    """
+
+    heat: NDArray[np.float32]
+    names: NDArray[np.float32]
+    attention: NDArray[np.float32]
+
+
+class DiscSession:
+    """A loaded disc model.
+
+    Parameters
+    ----------
+    model : ModelFile
+    threads : int, optional
+        Threads inside the network; by default the cores that this process may use.
+
+    Raises
+    ------
+    WeightsError
+        If ONNX Runtime cannot load the model.
+    """
+
+    def __init__(self, model: ModelFile, *, threads: int | None = None) -> None:
+        import onnxruntime as ort
+
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
+        options.log_severity_level = 3
+        try:
+            self._session = ort.InferenceSession(model.content, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime raises its own, undocumented kinds
+            raise WeightsError(f"{model.path}: ONNX Runtime cannot load it ({str(error).splitlines()[0]})") from error
+        self.card: DiscModelCard = model.card
+        self.identity = model.identity
+
+    def __call__(self, slabs: NDArray[np.float32]) -> DiscMaps:
+        """Run the network on slabs (S, H, W) in 0..1; zeros pad them to sizes that the network takes."""
+        height, width = slabs.shape[1:]
+        bottom, right = -height % self.card.multiple, -width % self.card.multiple
+        padded = np.pad(slabs, ((0, 0), (0, bottom), (0, right)))
+        parts = [
+            self._session.run(["disc", "names", "attention"], {"image": padded[start : start + BATCH, None]})
+            for start in range(0, len(padded), BATCH)
+        ]
+        heat, names, attention = (np.concatenate(maps) for maps in zip(*parts, strict=True))
+        rows, columns = -(-height // self.card.stride), -(-width // self.card.stride)
+        return DiscMaps(heat[:, :rows, :columns], names[..., :rows, :columns], attention[:, :rows, :columns])

@@ -1,0 +1,92 @@
+"""Simulated studies on disk: BIDS trees of scans from the simulator, with exact labels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+
+from lookonce import __version__
+from lookonce.anatomy import Level
+from lookonce.errors import UsageError
+from lookonce.io.files import write_files, write_text
+from lookonce.landmarks import Disc, DiscLabels
+from lookonce.synth import SimulatedScan, simulate_scan
+
+#: BIDS suffix of a contrast; what BIDS has no word for goes by T2w, as scanners export it.
+SUFFIXES = {"t1": "T1w", "t2": "T2w", "stir": "T2w", "pd": "PDw", "gre": "T2starw", "random-tissue": "T2w"}
+FIELDS_OF_VIEW = ("cervical", "thoracic", "lumbar", "whole", "random")
+
+
+def write_study(
+    out: Path, *, count: int, seed: int, contrast: str = "random", field_of_view: str = "random"
+) -> Iterator[Path]:
+    """Simulate `count` scans into a BIDS tree and yield each image's path once it is written.
+
+    Scan i depends on the seed and i alone. The tree is what `lookonce train` and `lookonce evaluate` read.
+
+    Raises
+    ------
+    UsageError
+        If the contrast or field of view is unknown.
+    OutputError
+        If a file cannot be written.
+    """
+    if contrast not in (*SUFFIXES, "random"):
+        raise UsageError(f"contrast {contrast!r} is not one of {', '.join((*SUFFIXES, 'random'))}")
+    if field_of_view not in FIELDS_OF_VIEW:
+        raise UsageError(f"field of view {field_of_view!r} is not one of {', '.join(FIELDS_OF_VIEW)}")
+    made_by = [{"Name": "LookOnce synth", "Version": __version__}]
+    description = {"Name": "Simulated spine MRI", "BIDSVersion": "1.10.0", "GeneratedBy": made_by}
+    write_text(out / "dataset_description.json", json.dumps(description, indent=1) + "\n")
+    for index in range(count):
+        scan = simulate_scan(np.random.default_rng([seed, index]), contrast=contrast, field_of_view=field_of_view)
+        stem = f"sub-sim{seed}n{index:04d}_{SUFFIXES[scan.contrast]}"
+        subject = stem.split("_")[0]
+        image = out / subject / "anat" / f"{stem}.nii.gz"
+        labels = out / "derivatives" / "labels" / subject / "anat" / f"{stem}_label-discs_dlabel"
+        write_files(
+            {
+                image: _nifti(np.round(scan.image * 4095).astype(np.int16), scan),
+                labels.with_name(f"{labels.name}.nii.gz"): _nifti(_label_volume(scan), scan),
+                labels.with_name(f"{labels.name}.json"): _sidecar(scan, seed, index),
+            }
+        )
+        yield image
+
+
+def truth(scan: SimulatedScan) -> DiscLabels:
+    """The exact labels of a simulated scan."""
+    return DiscLabels(
+        Disc(Level(int(level)), (float(x), float(y), float(z)))
+        for level, (x, y, z) in zip(scan.levels, scan.points, strict=True)
+    )
+
+
+def _label_volume(scan: SimulatedScan) -> np.ndarray:
+    volume, _ = truth(scan).to_volume(scan.image.shape, affine=scan.affine)
+    return volume
+
+
+def _nifti(data: np.ndarray, scan: SimulatedScan) -> bytes:
+    import gzip
+
+    image = nib.Nifti1Image(data, scan.affine)
+    image.header.set_xyzt_units("mm")
+    image.set_sform(scan.affine, code=1)
+    image.set_qform(scan.affine, code=1)
+    return gzip.compress(image.to_bytes(), compresslevel=4, mtime=0)
+
+
+def _sidecar(scan: SimulatedScan, seed: int, index: int) -> bytes:
+    record = {
+        "SpatialReference": "orig",
+        "GeneratedBy": [{"Name": "LookOnce synth", "Version": __version__}],
+        "AnnotatedLevels": [int(scan.levels.min()), int(scan.levels.max())] if len(scan.levels) else None,
+        "Simulated": {"seed": seed, "index": index, "contrast": scan.contrast, "field_of_view": scan.field_of_view},
+        "Points": truth(scan).to_records(),
+    }
+    return (json.dumps(record, indent=1) + "\n").encode()

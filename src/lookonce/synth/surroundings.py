@@ -1,0 +1,220 @@
+"""What lies around the spine: outline of the body, muscles, chest, abdomen and pelvis.
+
+These parts need to be rich rather than right: a network must not mistake them for discs, and takes from them only a
+rough sense of place. Outlines are functions of world z; organs are random ellipsoids hung on the spine.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from lookonce.synth.curve import FloatArray
+from lookonce.synth.geometry import Spine
+from lookonce.synth.sheet import Sheet
+from lookonce.synth.tissues import Tissue
+
+Z_STEP = 2.0
+
+
+@dataclass(frozen=True)
+class Organs:
+    """N ellipsoids; lengths in mm.
+
+    Attributes
+    ----------
+    centre : (N, 3) array
+        World x, y, z.
+    radius : (N, 3) array
+    tissue, wall : (N,) integer arrays
+        Content and wall (`Tissue` values).
+    thickness : (N,) array
+        Of the wall, 0: none.
+    """
+
+    centre: FloatArray
+    radius: FloatArray
+    tissue: FloatArray
+    wall: FloatArray
+    thickness: FloatArray
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Outlines on a falling axis of world z, and organs; mm.
+
+    Attributes
+    ----------
+    z : (Z,) array
+        Rising.
+    back, front : (Z,) arrays
+        World y of the skin at the mid-line.
+    back_fat, front_fat : (Z,) arrays
+        Thickness of the fat under the skin.
+    muscle_back : (Z,) array
+        World y of the posterior border of the vertebral muscles.
+    hollow : (Z,) array
+        Share of lung (rather than fat and vessels) before the spine.
+    muscle_fat : float
+        Fat in the muscles, 0 to 1.
+    aorta : (2,) array
+        Radius and world x of its centre.
+    prevertebral : float
+        Thickness of the tissue between the spine and the airway.
+    organs : Organs
+    """
+
+    z: FloatArray
+    back: FloatArray
+    front: FloatArray
+    back_fat: FloatArray
+    front_fat: FloatArray
+    muscle_back: FloatArray
+    hollow: FloatArray
+    muscle_fat: float
+    aorta: FloatArray
+    prevertebral: float
+    organs: Organs
+
+
+def draw_surroundings(rng: np.random.Generator, spine: Spine) -> Surroundings:
+    """Draw the body around a spine."""
+    curve, bodies = spine.curve, spine.bodies
+    middle = (bodies.top + bodies.bottom) / 2
+    nodes = curve.s
+    order = np.argsort(curve.z, kind="stable")
+    z = np.arange(curve.z.min() - 120, curve.z.max() + 40, Z_STEP)
+    line = np.interp(z, curve.z[order], curve.y[order])
+    s = np.interp(z, curve.z[order], nodes[order])
+    fatness = rng.gamma(1.8, 0.55)
+    muscle = np.interp(s, middle[[0, 3, 6, 11, 17, 20, 23, 26]], np.array([42, 44, 46, 42, 42, 46, 34, 24])) * spine.size
+    muscle = muscle * rng.uniform(0.85, 1.2) + spine.profiles.canal[curve.index(s)] * 0.5
+    back_fat = np.interp(s, middle[[0, 5, 8, 14, 18, 22, 24, 27]], np.array([7, 9, 9, 6, 7, 15, 20, 18])) * fatness * rng.uniform(0.6, 1.4) + 2.5
+    back_fat += gaussian_filter1d(rng.normal(0, 8, len(z)), 12) * np.minimum(fatness, 2)
+    smooth = 22 / Z_STEP
+    muscle_back = gaussian_filter1d(line - muscle, smooth, mode="nearest")
+    back = gaussian_filter1d(muscle_back - np.maximum(back_fat, 2), smooth / 2, mode="nearest")
+    belly = rng.uniform(0.75, 1.5)
+    depth = np.interp(s, middle[[0, 3, 6, 8, 10, 14, 18, 22, 25, 29]], np.array([78, 62, 56, 72, 98, 140, 140 * belly, 125 * belly, 140 * belly, 150]))
+    front = gaussian_filter1d(line + depth * spine.size * rng.uniform(0.85, 1.15), smooth * 0.7, mode="nearest")
+    hollow = np.interp(s, middle[[7, 10, 15, 17]], [0.0, 0.8, 0.7, 0.0])
+    return Surroundings(
+        z=z,
+        back=back,
+        front=front,
+        back_fat=np.maximum(back_fat, 2),
+        front_fat=np.interp(s, middle[[0, 8, 18, 24]], np.array([4, 8, 18, 22])) * fatness * rng.uniform(0.5, 1.5) + 2,
+        muscle_back=muscle_back,
+        hollow=hollow,
+        muscle_fat=float(np.clip(rng.beta(1.2, 3) + 0.1 * fatness, 0, 0.9)),
+        aorta=np.array([rng.uniform(7, 12), rng.normal(-9, 7)]),
+        prevertebral=rng.uniform(3, 8),
+        organs=_draw_organs(rng, spine, front, z),
+    )
+
+
+def _draw_organs(rng: np.random.Generator, spine: Spine, front: FloatArray, z: FloatArray) -> Organs:
+    """Heart, liver, kidneys' neighbours, bowel loops with gas, bladder, rectum and uterus or prostate."""
+    size, curve = spine.size, spine.curve
+    at = {name: float((top + bottom) / 2) for name, top, bottom in zip(spine.names, spine.bodies.top, spine.bodies.bottom, strict=True)}
+    rows: list[tuple] = []
+
+    def add(level: str, ahead: float, x: float, radius: tuple[float, float, float], tissue: Tissue, wall: Tissue, thickness: float) -> None:
+        point = curve.to_world(np.array([at[level]]), np.array([0.0]))[0]
+        rows.append((point[0] + x, point[1] + ahead * size, point[2], *(size * r for r in radius), tissue, wall, thickness))
+
+    def spread(value: float) -> float:
+        return value * rng.uniform(0.7, 1.3)
+
+    add("T8", spread(75), -15, (spread(45), spread(32), spread(42)), Tissue.BLOOD, Tissue.MUSCLE, spread(9))
+    add("T4", spread(48), rng.normal(0, 8), (16, spread(13), spread(18)), Tissue.BLOOD, Tissue.LIGAMENT, 1.5)
+    add("T12", spread(88), 45, (spread(75), spread(50), spread(55)), Tissue.LIVER, Tissue.FAT, 1.0)
+    add("L1", spread(58), rng.normal(0, 10), (40, spread(14), spread(16)), Tissue.ORGAN, Tissue.FAT, 2.0)
+    for _ in range(int(rng.integers(6, 16))):
+        level = str(rng.choice(["L1", "L2", "L3", "L4", "L5", "S1"]))
+        kind = Tissue(rng.choice([Tissue.AIR, Tissue.BOWEL, Tissue.ORGAN, Tissue.FLUID], p=[0.25, 0.45, 0.2, 0.1]))
+        width = rng.uniform(7, 18)
+        radius = (width * rng.uniform(1, 2), width, width * rng.uniform(0.6, 1.6))
+        add(level, rng.uniform(62, 130), rng.normal(0, 25), radius, kind, Tissue.ORGAN, rng.uniform(0.8, 2.5))
+    add("S3", spread(85), rng.normal(0, 5), (spread(38), spread(28), spread(22)), Tissue.FLUID, Tissue.MUSCLE, spread(3.5))
+    add("S2", spread(52), rng.normal(0, 8), (spread(25), spread(18), spread(26)), Tissue.ORGAN, Tissue.MUSCLE, spread(3))
+    for level in ("S3", "S5"):
+        content = Tissue.AIR if rng.random() < 0.6 else Tissue.BOWEL
+        add(level, rng.uniform(18, 34), rng.normal(0, 8), (14, spread(9), spread(17)), content, Tissue.MUSCLE, spread(2.5))
+    add("Co3", spread(115), 0, (12, spread(9), spread(18)), Tissue.MARROW, Tissue.CORTEX, 1.2)
+    table = np.array(rows, float)
+    return Organs(table[:, :3], table[:, 3:6], table[:, 6].astype(int), table[:, 7].astype(int), table[:, 8])
+
+
+def paint_surroundings(sheet: Sheet, spine: Spine, around: Surroundings) -> None:
+    """Paint skin, fat, muscles, chest and belly on a sheet; the spine itself comes later."""
+    f32 = np.float32
+
+    def at_rows(values: FloatArray) -> FloatArray:
+        return np.interp(sheet.z, around.z, values).astype(f32)[:, None]
+
+    ripple = 2.0 * sheet.noise["broad"]
+    edge = 0.4 * sheet.noise["coarse"]
+    back, front = at_rows(around.back) + edge, at_rows(around.front) + ripple
+    body = np.minimum(sheet.y - back, front - sheet.y)
+    sheet.paint(body, Tissue.SKIN)
+    sheet.paint(body - 1.6, Tissue.FAT)
+    septa = np.abs(sheet.noise["coarse"] + 0.5 * sheet.noise["streak"])
+    sheet.paint(body - 3, Tissue.FAT, toward=Tissue.LIGAMENT, amount=np.clip(0.5 - 6 * septa, 0, 1) * 0.5)
+    inner = np.minimum(sheet.y - at_rows(around.muscle_back) - ripple, front - at_rows(around.front_fat) - sheet.y)
+    lines = sheet.noise["streak"] + 0.4 * sheet.noise["medium"]
+    fatty = np.clip((lines - 1.4 + 2.2 * around.muscle_fat) * 0.9, 0, 1)
+    sheet.paint(inner, Tissue.MUSCLE, toward=Tissue.FAT, amount=fatty)
+    _paint_cavity(sheet, spine, around, inner, at_rows(around.hollow))
+    _paint_organs(sheet, around.organs, inner, front)
+    _paint_vessels(sheet, spine, around, inner)
+
+
+def _paint_cavity(sheet: Sheet, spine: Spine, around: Surroundings, inner: FloatArray, hollow: FloatArray) -> None:
+    """Fat with vessels before the spine; lungs, more of them away from the mid-line."""
+    chest = sheet.s - spine.bodies.top[spine.names.index("T1")] - 0.35 * sheet.u + 10 * sheet.noise["broad"]
+    ahead = sheet.u - 22 * spine.size
+    cavity = np.minimum(np.minimum(ahead, inner - 9), chest)
+    mixed = np.clip(0.25 + 0.45 * sheet.noise["broad"] + 0.35 * sheet.noise["coarse"], 0, 1)
+    sheet.paint(cavity, Tissue.FAT, toward=Tissue.ORGAN, amount=mixed)
+    aside = np.clip(np.abs(sheet.v) / 25, 0, 1)
+    lung = np.minimum(cavity - 4, (hollow * (0.75 + 0.6 * aside) - 0.45) * 30 + 8 * sheet.noise["broad"])
+    sheet.paint(lung, Tissue.LUNG)
+
+
+def _paint_organs(sheet: Sheet, organs: Organs, inner: FloatArray, front: FloatArray) -> None:
+    for centre, radius, tissue, wall, thickness in zip(
+        organs.centre, organs.radius, organs.tissue, organs.wall, organs.thickness, strict=True
+    ):
+        left = 1 - ((sheet.x - centre[0]) / radius[0]) ** 2
+        if left <= 0.05:
+            continue
+        ry, rz = radius[1] * np.sqrt(left), radius[2] * np.sqrt(left)
+        part = sheet.crop(centre[2] + 1.5 * rz, centre[2] - 1.5 * rz, centre[1] + 1.5 * ry, centre[1] - 1.5 * ry)
+        if part.empty:
+            continue
+        reach = np.sqrt(((part.y - centre[1]) / ry) ** 2 + ((part.z[:, None] - centre[2]) / rz) ** 2)
+        shape = (1 - reach + 0.14 * part.noise["coarse"] + 0.1 * part.noise["broad"]) * min(ry, rz)
+        shape = np.minimum(shape, part.u - 30)
+        if thickness > 0:
+            part.paint(shape + thickness, Tissue(wall))
+        part.paint(shape, Tissue(tissue))
+
+
+def _paint_vessels(sheet: Sheet, spine: Spine, around: Surroundings, inner: FloatArray) -> None:
+    """Aorta and vena cava before the spine from T4 to L4, a layer of fat behind them; presacral fat."""
+    names, bodies = spine.names, spine.bodies
+    depth = np.interp(spine.curve.s, (bodies.top + bodies.bottom) / 2, bodies.depth_bottom).astype(np.float32)[sheet.node]
+    start, end = bodies.top[names.index("T4")], bodies.bottom[names.index("L4")]
+    trunk = np.minimum(sheet.s - start, end - sheet.s)
+    sheet.paint(np.minimum(np.minimum(sheet.u, depth + 7 - sheet.u), trunk + 6), Tissue.FAT, toward=Tissue.MUSCLE, amount=0.25)
+    radius, x = around.aorta
+    for centre_x, tissue_radius in ((x, radius), (x + 24, radius * 0.9)):
+        aside = (sheet.v - centre_x) / tissue_radius
+        keep = np.sqrt(np.maximum(1 - aside**2, 0)) * np.clip(trunk / 25 + 0.1 * sheet.noise["coarse"], 0, 1)
+        ahead = sheet.u - depth - 4 - tissue_radius - 1.5 * sheet.noise["broad"]
+        vessel = np.minimum(tissue_radius * keep - np.abs(ahead), trunk) - (keep <= 0.1) * 20
+        sheet.paint(vessel + 1.2, Tissue.LIGAMENT)
+        sheet.paint(vessel, Tissue.BLOOD)
+    sacral = sheet.s - bodies.top[names.index("S1")] - 8
+    sheet.paint(np.minimum(np.minimum(sheet.u, depth + 11 - sheet.u), sacral), Tissue.FAT)

@@ -1,0 +1,1 @@
+"""Training: recipes, the Lightning module and the run folder."""

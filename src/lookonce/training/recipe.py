@@ -1,0 +1,145 @@
+"""Recipes: everything that makes a training run, read from YAML and checked."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lookonce.datasets.augment import Augmentation
+from lookonce.datasets.targets import Target
+from lookonce.errors import UsageError
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelPart(_Part):
+    """A network of `lookonce.models.build` and its options (classes and in_channels come from the other parts)."""
+
+    name: str
+    options: dict[str, Any] = {}
+
+
+class InputPart(_Part):
+    """The picture that the network sees: size in pixels, pixel size, slabs across the right-left axis."""
+
+    shape: tuple[int, int]
+    spacing_mm: float = Field(gt=0)
+    lateral_step_mm: float = Field(4.0, gt=0)
+    channels: Literal[1, 3] = 1
+
+
+class SourcePart(_Part):
+    """One source of pictures and the share of the stream that it gives."""
+
+    kind: Literal["bids", "prepared", "synth"]
+    weight: float = Field(gt=0)
+    path: str | None = None
+    subjects: str | None = None
+    pool: int = Field(2000, gt=0)
+
+
+class OptimizerPart(_Part):
+    """Optimizer and its schedule; `milestones` are shares of the run at which the rate falls to a tenth."""
+
+    name: Literal["adamw", "rmsprop"] = "adamw"
+    learning_rate: float = Field(gt=0)
+    weight_decay: float = 0.0
+    schedule: Literal["cosine", "milestones"] = "cosine"
+    milestones: tuple[float, ...] = ()
+    warmup_steps: int = 0
+    clip_norm: float | None = None
+    average_decay: float | None = None
+
+
+class Recipe(_Part):
+    """A whole training run."""
+
+    description: str
+    model: ModelPart
+    input: InputPart
+    target: Target
+    augmentation: Augmentation = Augmentation()
+    data: tuple[SourcePart, ...]
+    optimizer: OptimizerPart
+    batch_size: int = Field(gt=0)
+    epochs: int = Field(gt=0)
+    steps_per_epoch: int = Field(gt=0)
+    seed: int = 0
+    workers: int = 0
+    devices: int = 1
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "bf16-mixed"
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps of the whole run."""
+        return self.epochs * self.steps_per_epoch
+
+
+def load_recipe(name_or_path: str, changes: list[str] | None = None) -> Recipe:
+    """Read a shipped recipe by name, or one from a path, with `key.sub=value` changes applied.
+
+    Raises
+    ------
+    UsageError
+        If there is no such recipe, or a field is unknown or wrong; the message names the field.
+    """
+    path = Path(name_or_path)
+    if path.suffix in {".yaml", ".yml"} and path.exists():
+        text = path.read_text()
+    elif name_or_path in recipe_names():
+        text = (resources.files("lookonce.recipes") / f"{name_or_path}.yaml").read_text()
+    else:
+        raise UsageError(f"no recipe {name_or_path!r}; shipped are {', '.join(recipe_names())}, or give a .yaml file")
+    fields = yaml.safe_load(text)
+    for change in changes or []:
+        _apply(fields, change)
+    try:
+        return Recipe.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"recipe {name_or_path}: {place}: {first['msg']}") from error
+
+
+def recipe_names() -> list[str]:
+    """Names of the shipped recipes."""
+    return sorted(
+        entry.name.removesuffix(".yaml")
+        for entry in resources.files("lookonce.recipes").iterdir()
+        if entry.name.endswith(".yaml")
+    )
+
+
+def subjects_of(part: SourcePart) -> list[str] | None:
+    """Subject ids of a source's pinned list (a shipped split by name, or a path), or None for all."""
+    if part.subjects is None:
+        return None
+    shipped = resources.files("lookonce.recipes") / "splits" / f"{part.subjects}.txt"
+    text = shipped.read_text() if shipped.is_file() else Path(part.subjects).read_text()
+    return [line.split("#")[0].strip() for line in text.splitlines() if line.split("#")[0].strip()]
+
+
+def _apply(fields: dict[str, Any], change: str) -> None:
+    key, separator, value = change.partition("=")
+    if not separator:
+        raise UsageError(f"--set {change}: write it as key=value, for example --set optimizer.learning_rate=1e-4")
+    *parents, last = key.split(".")
+    for parent in parents:
+        fields = fields.setdefault(parent, {})
+    # YAML reads 1e-4 as text; a number is a number here.
+    parsed = yaml.safe_load(value)
+    fields[last] = float(parsed) if isinstance(parsed, str) and _is_number(parsed) else parsed
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
