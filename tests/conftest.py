@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
 import os
 from dataclasses import dataclass
@@ -83,8 +84,8 @@ def orientations() -> st.SearchStrategy[NDArray]:
 @st.composite
 def turns(draw: st.DrawFn, largest: float = 30.0) -> NDArray:
     """Rotation matrices, (3, 3), of up to `largest` degrees: oblique scans."""
-    axis = [draw(st.floats(-1, 1)) for _ in range(3)]
-    return rotation(np.array(axis) + (0, 0, 1e-3), draw(st.floats(-largest, largest)))
+    axis = [draw(st.floats(low, 1)) for low in (-1, -1, 0.1)]
+    return rotation(np.array(axis), draw(st.floats(-largest, largest)))
 
 
 @st.composite
@@ -97,6 +98,31 @@ def scans(draw: st.DrawFn, largest_turn: float = 30.0) -> Scan:
     shape = tuple(round(extent / size) for extent, size in zip(extents, sizes, strict=True))
     shift = tuple(draw(st.floats(-2, 2)) for _ in range(3))
     return make_scan(shape, sizes, draw(turns(largest_turn)), shift)
+
+
+#: A small grey image and the place of `save_nifti`'s files.
+SHAPE = (5, 6, 7)
+GREY = np.random.default_rng(1).integers(0, 200, SHAPE).astype(np.int16)
+
+
+def oblique(degrees: float = 12, shift: float = 0.0) -> NDArray:
+    """Affine, (4, 4), turned by some degrees and moved to the right by `shift` mm."""
+    affine = np.diag([4.0, 1.1, 1.2, 1.0])
+    affine[:3, :3] = rotation(np.array([1, 2, 3]), degrees) @ affine[:3, :3]
+    affine[:3, 3] = (-20 + shift, 31, 5)
+    return affine
+
+
+def save_nifti(path: Path, data=GREY, affine=None, kind=nib.Nifti1Image, **fields) -> Path:
+    """Write an image with nibabel, header fields overridden as they stand."""
+    image = kind(np.asarray(data), oblique() if affine is None else affine)
+    content = bytearray(image.to_bytes())
+    header = type(image.header)(bytes(content[: image.header.sizeof_hdr]), check=False)
+    for name, value in fields.items():
+        header[name] = value
+    content[: image.header.sizeof_hdr] = header.binaryblock
+    path.write_bytes(gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -60,7 +60,7 @@ def test_a_number_without_a_disc_is_an_error_that_names_it(number, numbering):
 def test_an_unknown_numbering_or_name_is_an_error_that_lists_the_choices():
     with pytest.raises(ValueError, match="sct, totalspineseg, spineps"):
         Level.from_number(3, "dicom")
-    with pytest.raises(ValueError, match="'C9/T1'.*C2/C3"):
+    with pytest.raises(ValueError, match=r"'C9/T1'.*C2/C3"):
         Level.from_label("C9/T1")
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.conftest import ALL_ORIENTATIONS, Scan, make_scan, orientations, rotation, scans, turns
 
 from lookonce.errors import GeometryError
 from lookonce.geometry import (
@@ -16,7 +17,6 @@ from lookonce.geometry import (
     world_to_voxel,
 )
 from lookonce.io.nifti import read_image
-from tests.conftest import ALL_ORIENTATIONS, Scan, make_scan, orientations, rotation, scans, turns
 
 
 def slabs_of(scan: Scan, spacing: float = 1.25, lateral_step: float = 4.0, **options):
@@ -48,8 +48,7 @@ def test_reorienting_moves_no_voxel_in_the_world(scan, orientation):
     rank = ranks[ranks.shape[0] // 3, 7, 11]
     voxels = [np.argwhere(data == rank)[0] for data in (ranks, view)]
     places = [
-        voxel_to_world(np.array([voxel]), affine=own)
-        for voxel, own in zip(voxels, (scan.affine, affine), strict=True)
+        voxel_to_world(np.array([voxel]), affine=own) for voxel, own in zip(voxels, (scan.affine, affine), strict=True)
     ]
     assert places[0] == pytest.approx(places[1], abs=1e-6)
     assert np.shares_memory(view, stored.data)

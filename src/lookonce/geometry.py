@@ -253,7 +253,7 @@ def _slab_weights(
 
 
 def _kernel(length: int, count: int, start: float, scale: float) -> NDArray[np.float32]:
-    """Weights, (count, length), that interpolate linearly at ``start + scale * m``, averaged where `scale` is over 1."""
+    """Weights, (count, length), that interpolate at ``start + scale * m``, averaged where `scale` is over 1."""
     offsets = start + scale * np.arange(count)[:, None] - np.arange(length)
     # A sample is a mean over its own pixel already; a box of this width adds the variance of the coarser one.
     width = np.sqrt(max(scale**2 - 1.0, 0.0))

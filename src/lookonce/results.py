@@ -21,9 +21,6 @@ from lookonce.landmarks import Disc, nearest_voxel
 if TYPE_CHECKING:
     from lookonce.labeling import LabelResult
 
-#: Where a reader of a sidecar finds the program; the page leads on to the sources of every version.
-CODE_URL = "https://pypi.org/project/lookonce"
-
 
 def write_result(
     image: SpineImage,
@@ -172,23 +169,24 @@ def plan_outputs(inputs: Iterable[str | Path], out: str | Path | None = None) ->
     # Not resolved: links, as git-annex makes them, keep the names that people gave them.
     absolute = {path: Path(os.path.abspath(path)) for path in paths}
     folders = {path: absolute[path].parent if out is None else Path(out) for path in paths}
-    groups: dict[tuple[Path, str], list[Path]] = {}
+    # Compared without regard to case, for file systems that have none.
+    groups: dict[str, list[Path]] = {}
     for path in paths:
-        groups.setdefault((folders[path], label_stem(absolute[path]).casefold()), []).append(path)
+        groups.setdefault(str(folders[path] / label_stem(absolute[path])).casefold(), []).append(path)
     stems: dict[Path, str] = {}
     for group in groups.values():
         prefixes = _prefixes([absolute[path] for path in group])
         for path, prefix in zip(group, prefixes, strict=True):
             stems[path] = prefix + label_stem(absolute[path])
-    taken = Counter((folders[path], stem.casefold()) for path, stem in stems.items())
+    taken = Counter(str(folders[path] / stem).casefold() for path, stem in stems.items())
     for path, stem in stems.items():
-        if taken[folders[path], stem.casefold()] > 1:
+        if taken[str(folders[path] / stem).casefold()] > 1:
             stems[path] = f"{stem}_{hashlib.sha256(os.fsencode(absolute[path])).hexdigest()[:8]}"
     return {path: (folders[path] if out is not None else path.parent, stems[path]) for path in paths}
 
 
 def _sidecar(result: LabelResult, record: dict[str, Any], numbering: str, command: str | None) -> dict[str, Any]:
-    program = {"Name": "LookOnce", "Version": __version__, "CodeURL": CODE_URL}
+    program = {"Name": "LookOnce", "Version": __version__}
     if command:
         program["Command"] = command
     return {

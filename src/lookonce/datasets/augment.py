@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 from lookonce.datasets.samples import SlabSample
 
@@ -107,19 +107,16 @@ def _changed_look(image: NDArray[np.float32], ranges: Augmentation, rng: np.rand
     inside = image > 0
     if rng.random() < ranges.blur:
         image = _blurred(image, rng.uniform(0.3, 1.1))
-    if rng.random() < ranges.remap:
-        image = _remapped(image, rng)
-    else:
-        image = image ** np.exp(rng.normal(0, 0.3))
+    image = _remapped(image, rng) if rng.random() < ranges.remap else image ** np.exp(rng.normal(0, 0.3))
     if rng.random() < ranges.bias:
         image = image * _smooth_field(image.shape, rng)
     if rng.random() < ranges.erase:
         image = _with_band_cut(image, rng)
-    image = image + rng.normal(0, rng.uniform(0, ranges.noise), image.shape)
-    low, high = np.percentile(image[inside], (0.5, 99.5)) if inside.any() else (0.0, 1.0)
+    noisy = image + rng.normal(0, rng.uniform(0, ranges.noise), image.shape)
+    low, high = np.percentile(noisy[inside], (0.5, 99.5)) if inside.any() else (0.0, 1.0)
     # Not always to the full range: a bright artefact in a real scan leaves the rest dark.
-    image = (image - low) / max(high - low, 1e-3) * np.exp(rng.normal(0, 0.12))
-    return np.where(inside, np.clip(image, 0, 1), 0).astype(np.float32)
+    scaled = (noisy - low) / max(high - low, 1e-3) * np.exp(rng.normal(0, 0.12))
+    return np.where(inside, np.clip(scaled, 0, 1), 0).astype(np.float32)
 
 
 def _remapped(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:

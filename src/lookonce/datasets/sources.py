@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from lookonce.datasets.samples import SlabSample
 from lookonce.errors import InputError
 from lookonce.geometry import sagittal_slabs, scale_intensity, world_to_voxel
 from lookonce.io.bids import labelled_scans, read_labels
+from lookonce.io.files import write_files
 from lookonce.io.nifti import read_image
 from lookonce.synth import simulate_slab
 
@@ -50,17 +52,19 @@ class BidsSource:
     Raises
     ------
     InputError
-        If the tree has no labelled scan of the wanted subjects.
+        If the tree has no scan of the wanted subjects with a labelled disc, or one cannot be read.
     """
 
     def __init__(self, root: Path, subjects: Iterable[str] | None = None) -> None:
         wanted = None if subjects is None else set(subjects)
         scans = [scan for scan in labelled_scans(root) if wanted is None or scan.subject in wanted]
-        if not scans:
+        stacks = [_load_stack(scan.subject, scan.image, scan.labels) for scan in scans]
+        self.stacks = [stack for stack in stacks if len(stack.levels)]
+        if not self.stacks:
             raise InputError(f"{root}: no labelled scan of the subjects that the recipe names; check --data")
-        self.stacks = [_load_stack(scan.subject, scan.image, scan.labels) for scan in scans]
 
     def draw(self, rng: np.random.Generator) -> SlabSample:
+        """Return the mean of a few neighbouring slabs of one scan, mostly near the plane of its discs."""
         stack = self.stacks[rng.integers(len(self.stacks))]
         count = len(stack.data)
         offset = rng.normal(0, 3) if rng.random() < 0.75 else rng.uniform(-FARTHEST_MM, FARTHEST_MM)
@@ -89,6 +93,7 @@ class SimulatedSource:
             store.mkdir(parents=True, exist_ok=True)
 
     def draw(self, rng: np.random.Generator) -> SlabSample:
+        """Return one picture of the pool."""
         return self.picture(int(rng.integers(self.pool)))
 
     def picture(self, index: int) -> SlabSample:
@@ -103,9 +108,10 @@ class SimulatedSource:
             slab.image.astype(np.float16), slab.spacing, slab.points, slab.levels, slab.lateral, slab.negatives
         )
         if self._store is not None:
-            aside = self._store / f".{index}.npz"
-            np.savez(aside, **{name: getattr(sample, name) for name in _STORED_FIELDS})
-            aside.replace(self._store / f"{index}.npz")
+            packed = io.BytesIO()
+            np.savez(packed, **{name: getattr(sample, name) for name in _STORED_FIELDS})
+            # Several workers may simulate the same picture at once: each writes aside, the last one stays.
+            write_files({self._store / f"{index}.npz": packed.getvalue()})
         return sample
 
     def _read(self, index: int) -> SlabSample | None:
@@ -118,7 +124,13 @@ class SimulatedSource:
 
 
 class PreparedSource:
-    """A prepared 2D set: a folder of `.npz` files with image, spacing, points and levels (fields of `SlabSample`)."""
+    """A prepared 2D set: a folder of `.npz` files with image, spacing, points and levels (fields of `SlabSample`).
+
+    Raises
+    ------
+    InputError
+        If the folder has no picture of the wanted subjects.
+    """
 
     def __init__(self, root: Path, subjects: Iterable[str] | None = None) -> None:
         wanted = None if subjects is None else set(subjects)
@@ -127,6 +139,7 @@ class PreparedSource:
             raise InputError(f"{root}: holds no prepared pictures (.npz) of the subjects that the recipe names")
 
     def draw(self, rng: np.random.Generator) -> SlabSample:
+        """Return one picture of the set, as it is."""
         with np.load(self.paths[rng.integers(len(self.paths))], allow_pickle=False) as stored:
             points, levels = stored["points"], stored["levels"]
             return SlabSample(

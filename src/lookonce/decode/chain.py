@@ -17,6 +17,8 @@ from lookonce.decode.heatmaps import Candidates
 from lookonce.geometry import FloatArray
 
 FIRST, LAST = int(Level.C1_C2), int(Level.L5_S1)
+#: Shifts of the numbering less probable than this are not reported.
+SMALLEST_SHARE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ class Chain:
     confidence : (N,) array
         Probability that the candidate is a disc of that level, over all labellings.
     level_shift : dict of int to float
-        Probability that the true level is the given one plus the key, averaged over the discs; sums to 1.
+        Probability that the true level is the given one plus the key, averaged over the discs; sums to 1. Shifts
+        below `SMALLEST_SHARE` are left out, 0 never.
     """
 
     picked: np.ndarray
@@ -89,7 +92,8 @@ def decode_chain(
         Height of picture above the first and below the last candidate: the chain pays for levels that the picture has
         room for and that are not found. Infinite means unknown: nothing is paid.
     first_level : int, optional
-        SCT value of the topmost disc, when the user knows it; numbering is then certain.
+        SCT value of the topmost disc, when the user knows it. It is taken to be said of the topmost disc that is
+        picked, so only levels missed further down can still make the numbering doubtful.
     spacing : SpacingPrior
     settings : ChainSettings, optional
 
@@ -102,25 +106,39 @@ def decode_chain(
     picked, levels = lattice.best()
     if len(picked) == 0:
         return Chain(picked, levels, np.zeros(0), {})
-    posterior = lattice.posterior()
-    rows = posterior[picked]
-    shares = _shift_shares(rows, levels)
-    return Chain(picked, levels, rows[np.arange(len(picked)), levels - FIRST], shares)
+    if first_level is not None:
+        lattice.start[:, np.arange(len(candidates)) != picked[0]] = -np.inf
+    rows = lattice.posterior()[picked]
+    return Chain(picked, levels, rows[np.arange(len(picked)), levels - FIRST], _shift_shares(rows, levels))
 
 
 def _shift_shares(rows: FloatArray, levels: np.ndarray) -> dict[int, float]:
-    """Mean posterior of every offset from the given levels, over the discs, summing to 1."""
-    shares: dict[int, float] = {}
-    for row, level in zip(rows, levels, strict=True):
-        for column, share in enumerate(row):
-            offset = FIRST + column - int(level)
-            shares[offset] = shares.get(offset, 0.0) + float(share)
-    total = sum(shares.values()) or 1.0
-    return {offset: share / total for offset, share in sorted(shares.items()) if offset == 0 or share / total >= 1e-3}
+    """Mean posterior of every offset from the given levels, over the discs; tiny shares are left out of the sum to 1."""
+    offsets = FIRST + np.arange(rows.shape[1]) - levels[:, None]
+    shares = {int(offset): float(rows[offsets == offset].sum()) for offset in np.unique(offsets)}
+    least = SMALLEST_SHARE * sum(shares.values())
+    kept = {offset: share for offset, share in shares.items() if offset == 0 or share >= least}
+    total = sum(kept.values())
+    return {offset: share / total for offset, share in kept.items()}
 
 
 class _Lattice:
-    """Scores of all labellings: states are (stature, candidate, level)."""
+    """Scores of all labellings: states are (stature, candidate, level).
+
+    A labelling of one stature scores ``prior + start[first] + node[each] + steps[each] + end[last]``; picking nothing
+    scores 0. Levels are counted from `FIRST` in all arrays.
+
+    Attributes
+    ----------
+    prior : (statures,) array
+        Log-probability of each stature; sums to 1.
+    node : (N, levels) array
+        What a candidate says for itself and for the level.
+    start, end : (statures, N, levels) arrays
+        Price of beginning or ending with a candidate at a level.
+    steps : list of (statures, N, N, levels) arrays
+        Entry ``jump - 1`` is the score from candidate i at a level to candidate j, `jump` levels further down.
+    """
 
     def __init__(
         self,
@@ -138,97 +156,84 @@ class _Lattice:
         self.prior -= np.logaddexp.reduce(self.prior)
         self.node = _node_scores(candidates, settings)
         levels = np.arange(FIRST, LAST + 1)
-        above = _expected_rooms(levels - FIRST, spacing, upwards=True)
-        below = _expected_rooms(levels - FIRST, spacing, upwards=False)
-        rows = candidates.world_mm[:, 2] if len(candidates) else np.zeros(0)
-        top, bottom = (rows.max(), rows.min()) if len(candidates) else (0.0, 0.0)
-        self.start = _end_scores(above, top - rows + room_above_mm, self.statures, settings)
-        self.end = _end_scores(below, rows - bottom + room_below_mm, self.statures, settings)
+        # C1/C2 is no disc and often out of sight: nobody is charged for leaving it out.
+        above = [[spacing.between(other, level) for other in range(FIRST + 1, level)] for level in levels]
+        below = [[spacing.between(level, other) for other in range(level + 1, LAST + 1)] for level in levels]
+        heights = candidates.world_mm[:, 2]
+        room_above = room_above_mm + heights.max(initial=-np.inf) - heights
+        room_below = room_below_mm + heights - heights.min(initial=np.inf)
+        self.start = _end_scores(above, room_above, self.statures, settings)
+        self.end = _end_scores(below, room_below, self.statures, settings)
         if first_level is not None:
             self.start[:, :, levels != first_level] = -np.inf
         self.steps = self._step_scores(candidates.world_mm, levels, spacing)
 
     def _step_scores(self, points: FloatArray, levels: np.ndarray, spacing: SpacingPrior) -> list[FloatArray]:
-        """Score of going from candidate i at a level to candidate j, `jump` levels further down.
-
-        One (statures, i, j, level of i) array per jump.
-        """
         offsets = points[None, :] - points[:, None]
         distance = np.linalg.norm(offsets, axis=2)
         steep = -offsets[..., 2] > 0.35 * distance  # the next disc lies below, not beside or above
         steps = []
         for jump in range(1, self.settings.most_missed + 2):
-            mean = np.array(
-                [spacing.between(level, level + jump) if level + jump <= LAST else np.nan for level in levels]
-            )
+            mean = np.array([spacing.between(level, min(level + jump, LAST)) for level in levels])
             expected = mean * self.statures[:, None]  # (statures, levels)
             spread = spacing.own_spread * expected / np.sqrt(jump) + 1.5
             error = (distance[None, :, :, None] - expected[:, None, None, :]) / spread[:, None, None, :]
             # Heavy tails: a fused or collapsed level must not break the chain.
             score = np.logaddexp(-0.5 * error**2, -4.0 - 0.02 * error**2) + (jump - 1) * self.settings.missed
-            score = np.where(np.isnan(score) | ~steep[None, :, :, None], -np.inf, score)
+            score[:, ~steep] = -np.inf
+            score[..., levels + jump > LAST] = -np.inf
             steps.append(score)
         return steps
 
     def _forward(self, combine: np.ufunc) -> FloatArray:
-        count = len(self.node)
-        forward = self.start + self.node[None]
-        for j in range(count):
+        """Scores (statures, N, levels) of all labellings that end with a candidate at a level, without the end."""
+        forward = self.start + self.node
+        for j in range(1, len(self.node)):
             for jump, step in enumerate(self.steps, start=1):
-                arriving = combine.reduce(forward[:, :j] + step[:, :j, j], axis=1) if j else None
-                if arriving is not None:
-                    forward[:, j, jump:] = combine(
-                        forward[:, j, jump:], arriving[:, :-jump] + self.node[j, jump:][None]
-                    )
+                arriving = combine.reduce(forward[:, :j] + step[:, :j, j], axis=1)[:, :-jump]
+                forward[:, j, jump:] = combine(forward[:, j, jump:], arriving + self.node[j, jump:])
         return forward
 
     def _backward(self) -> FloatArray:
-        count = len(self.node)
+        """Scores (statures, N, levels) of all ways to go on from a candidate at a level, the end included."""
         backward = self.end.copy()
-        for i in range(count - 2, -1, -1):
+        for i in range(len(self.node) - 2, -1, -1):
             for jump, step in enumerate(self.steps, start=1):
-                following = (backward + self.node[None])[:, i + 1 :, jump:] + step[:, i, i + 1 :, :-jump]
+                following = (backward + self.node)[:, i + 1 :, jump:] + step[:, i, i + 1 :, :-jump]
                 leaving = np.logaddexp.reduce(following, axis=1)
                 backward[:, i, :-jump] = np.logaddexp(backward[:, i, :-jump], leaving)
         return backward
 
     def posterior(self) -> FloatArray:
         """Probability (N, levels) that a candidate is picked with a level, over all labellings and statures."""
-        with np.errstate(invalid="ignore", divide="ignore"):
-            joint = self._forward(np.logaddexp) + self._backward() + self.prior[:, None, None]
-            total = np.logaddexp(np.logaddexp.reduce((self._forward_ends()).ravel()), 0.0)
-        return np.exp(np.logaddexp.reduce(joint, axis=0) - total)
-
-    def _forward_ends(self) -> FloatArray:
-        return self._forward(np.logaddexp) + self.end + self.prior[:, None, None]
+        forward = self._forward(np.logaddexp) + self.prior[:, None, None]
+        total = np.logaddexp.reduce((forward + self.end).ravel(), initial=0.0)  # 0: nothing is picked
+        return np.exp(np.logaddexp.reduce(forward + self._backward(), axis=0) - total)
 
     def best(self) -> tuple[np.ndarray, np.ndarray]:
         """Candidates and levels of the best labelling over all statures; empty when none beats picking nothing."""
-        if len(self.node) == 0:
-            return np.zeros(0, dtype=int), np.zeros(0, dtype=int)
-        with np.errstate(invalid="ignore"):
-            forward = self._forward(np.maximum)
+        forward = self._forward(np.maximum)
         final = forward + self.end + self.prior[:, None, None]
-        stature, j, level = np.unravel_index(int(final.argmax()), final.shape)
-        if final[stature, j, level] <= 0:
+        if final.max(initial=0.0) <= 0:
             return np.zeros(0, dtype=int), np.zeros(0, dtype=int)
-        path = [(int(j), int(level))]
-        while (previous := self._came_from(forward[stature], int(stature), *path[-1])) is not None:
-            path.append(previous)
+        stature, *last = map(int, np.unravel_index(final.argmax(), final.shape))
+        path = []
+        state: tuple[int, int] | None = (last[0], last[1])
+        while state is not None:
+            path.append(state)
+            state = self._came_from(forward[stature], stature, *state)
         picked, levels = np.array(path[::-1]).T
         return picked, levels + FIRST
 
     def _came_from(self, forward: FloatArray, stature: int, j: int, level: int) -> tuple[int, int] | None:
-        value = forward[j, level] - self.node[j, level]
-        if np.isclose(value, self.start[stature, j, level], rtol=0, atol=1e-9):
-            return None
-        best, place = -np.inf, None
+        """The state before (candidate j, level) in the best labelling, or None where that begins there."""
+        best, place = self.start[stature, j, level], None
         for jump, step in enumerate(self.steps, start=1):
-            if level - jump >= 0 and j:
+            if j > 0 and level >= jump:
                 arriving = forward[:j, level - jump] + step[stature, :j, j, level - jump]
                 i = int(arriving.argmax())
                 if arriving[i] > best:
-                    best, place = float(arriving[i]), (i, level - jump)
+                    best, place = arriving[i], (i, level - jump)
         return place
 
 
@@ -244,29 +249,18 @@ def _node_scores(candidates: Candidates, settings: ChainSettings) -> FloatArray:
     return (odds - neutral)[:, None] + settings.name_weight * (named + np.log(count))
 
 
-def _expected_rooms(index: np.ndarray, spacing: SpacingPrior, *, upwards: bool) -> list[FloatArray]:
-    """For each level, distances in mm to all levels beyond it, nearest first."""
-    rooms = []
-    for level in index + FIRST:
-        if upwards:
-            rooms.append(np.array([spacing.between(other, level) for other in range(level - 1, FIRST, -1)]))
-        else:
-            rooms.append(np.array([spacing.between(level, other) for other in range(level + 1, LAST + 1)]))
-    return rooms
-
-
 def _end_scores(
-    rooms: list[FloatArray], available: FloatArray, statures: FloatArray, settings: ChainSettings
+    beyond: list[list[float]], room: FloatArray, statures: FloatArray, settings: ChainSettings
 ) -> FloatArray:
-    """Price (statures, N, levels) of the levels beyond an end that the picture has room for but that were not found.
+    """Price (statures, N, levels) of the levels past an end that the picture has room for but that were not found.
 
-    A third of the way is allowed for: a spine bends away from the straight line, and the last disc may be cut.
+    `beyond` holds, per level, the distances to the levels past it in mm, `room` the height of picture past each
+    candidate. A spine bends away from the straight line, and a disc at the very border may be cut: hence the slack.
     """
-    scores = np.zeros((len(statures), len(available), len(rooms)))
-    for level, distances in enumerate(rooms):
-        needed = 1.1 * distances[None, None, :] * statures[:, None, None] + 12.0
-        missing = (needed < available[None, :, None]).sum(axis=2)
+    scores = np.zeros((len(statures), len(room), len(beyond)))
+    for level, distances in enumerate(beyond):
+        needed = 1.1 * statures[:, None, None] * np.array(distances) + 12.0
+        missing = (needed < room[:, None]).sum(axis=2)
         scores[:, :, level] = settings.end_missed * np.minimum(missing, 4)
-    if not np.isfinite(available).all():
-        scores[:, ~np.isfinite(available)] = 0.0
+    scores[:, np.isinf(room)] = 0.0
     return scores

@@ -91,13 +91,17 @@ def find_candidates(
 
 
 def _peaks(heat: NDArray[np.float32], *, radius: int, threshold: float) -> NDArray[np.intp]:
-    """Cells (N, 2) that are the highest of their neighbourhood and at least `threshold`, the highest kept."""
+    """Cells (N, 2) that are the highest within `radius` cells and at least `threshold`; one of equal neighbours."""
     window = 2 * radius + 1
     padded = np.pad(heat, radius, constant_values=-1.0)
     highest = np.lib.stride_tricks.sliding_window_view(padded, (window, window)).max(axis=(2, 3))
     cells = np.argwhere((heat >= highest) & (heat >= threshold))
-    order = np.argsort(-heat[tuple(cells.T)], kind="stable")[:MOST_CANDIDATES]
-    return cells[order]
+    cells = cells[np.argsort(-heat[tuple(cells.T)], kind="stable")]
+    kept = []
+    while len(cells) and len(kept) < MOST_CANDIDATES:
+        kept.append(cells[0])
+        cells = cells[np.abs(cells - cells[0]).max(axis=1) > radius]
+    return np.array(kept, dtype=np.intp).reshape(-1, 2)
 
 
 def _refined(heat: NDArray[np.float32], row: int, column: int) -> FloatArray:

@@ -7,11 +7,12 @@ checkpoints, so that a state dict loads as it is.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from itertools import pairwise
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 
 class HourglassOutput(NamedTuple):
@@ -39,6 +40,7 @@ class Bottleneck(nn.Module):
             self.downsample = nn.Sequential(nn.Conv2d(channels, width * self.expansion, 1))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map (B, channels, h, w) to (B, 2 * width, h, w)."""
         y = self.conv1(F.relu(self.bn1(x)))
         y = self.conv2(F.relu(self.bn2(y)))
         y = self.conv3(F.relu(self.bn3(y)))
@@ -57,10 +59,11 @@ class Hourglass(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map (B, 2 * width, h, w) to the same shape; h and w are multiples of ``2**depth``."""
         return self._at_scale(self.depth - 1, x)
 
     def _at_scale(self, scale: int, x: Tensor) -> Tensor:
-        branches = self.hg[scale]
+        branches = cast(nn.ModuleList, self.hg[scale])
         skip = branches[0](x)
         low = branches[1](F.max_pool2d(x, 2, stride=2))
         low = self._at_scale(scale - 1, low) if scale > 0 else branches[3](low)
@@ -88,9 +91,17 @@ class StackedHourglass(nn.Module):
     upsample : bool
         Bring scores to the input's size bilinearly, as published; False leaves them at the stride.
 
-    Notes
-    -----
-    Heights and widths must be multiples of ``stride * 2**depth``.
+    Attributes
+    ----------
+    multiple : int
+        Heights and widths of the input must be multiples of it: ``stride * 2**depth``.
+    output_stride : int
+        Input pixels per pixel of the scores.
+
+    Raises
+    ------
+    ValueError
+        If `features` is odd or below 4, or another count is below 1.
     """
 
     def __init__(
@@ -107,10 +118,13 @@ class StackedHourglass(nn.Module):
         upsample: bool = True,
     ) -> None:
         super().__init__()
+        if features < 4 or features % 2 or min(classes, stacks, blocks, depth, in_channels) < 1:
+            raise ValueError("features must be even and at least 4, every other count at least 1")
         width, stem = features // Bottleneck.expansion, features // 4
         self.stem_pool = stem_pool
         self.upsample = upsample
         self.stride = 4 if stem_pool else 2
+        self.output_stride = 1 if upsample else self.stride
         self.multiple = self.stride * 2**depth
         self.conv1 = nn.Conv2d(in_channels, stem, 7, stride=2, padding=3)
         self.bn1 = nn.BatchNorm2d(stem)
@@ -161,7 +175,7 @@ def _attention(channels: int) -> nn.Sequential:
     """Multi-level attention (paper, section 2.2): the stacks' features to one sigmoid map."""
     layers: list[nn.Module] = []
     widths = (channels, 128, 16, 8)
-    for before, after in zip(widths[:-1], widths[1:], strict=True):
+    for before, after in pairwise(widths):
         layers += [nn.Conv2d(before, after, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
     return nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 1, bias=False), nn.Sigmoid())
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import nn
@@ -17,37 +19,54 @@ def build(name: str, **options: Any) -> nn.Module:
     Raises
     ------
     UsageError
-        If no network has that name (the message lists them) or an option does not exist.
+        If no network has that name, or an option does not exist or has an impossible value; the message lists the
+        choices.
+
+    Examples
+    --------
+    >>> build("hourglass", features=32).score[0].out_channels
+    11
     """
-    if name not in _BUILDERS:
+    if name not in _MODELS:
         raise UsageError(f"no model is called {name!r}; there are {', '.join(names())}")
+    entry = _MODELS[name]
+    choices = option_names(name)
+    unknown = [option for option in options if option not in choices]
+    if unknown:
+        raise UsageError(f"model {name} has no option {unknown[0]!r}; there are {', '.join(choices)}")
     try:
-        return _BUILDERS[name](**options)
-    except TypeError as error:
-        raise UsageError(f"model {name}: {error}") from error
+        return entry.network(**{**entry.defaults, **options, **entry.fixed})
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UsageError(f"model {name}: {str(error).splitlines()[0]}") from error
 
 
 def names() -> list[str]:
     """Names that `build` knows."""
-    return sorted(_BUILDERS)
+    return sorted(_MODELS)
 
 
-def _hourglass(**options: Any) -> nn.Module:
-    return StackedHourglass(**options, attention=False)
+def option_names(name: str) -> list[str]:
+    """Options that `build` takes for a model."""
+    entry = _MODELS[name]
+    return [option for option in inspect.signature(entry.network).parameters if option not in entry.fixed]
 
 
-def _attention_hourglass(**options: Any) -> nn.Module:
-    return StackedHourglass(**options, attention=True)
+@dataclass(frozen=True)
+class _Model:
+    """A network class, the options that a name pins, and those that it starts from."""
+
+    network: Callable[..., nn.Module]
+    fixed: Mapping[str, Any]
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
-def _disc_net(**options: Any) -> nn.Module:
-    """Lean attention hourglass behind the default weights: one disc channel, then the names."""
-    lean = {"features": 96, "in_channels": 1, "stem_pool": False, "upsample": False}
-    return StackedHourglass(**{**lean, **options}, attention=True)
-
-
-_BUILDERS: dict[str, Callable[..., nn.Module]] = {
-    "hourglass": _hourglass,
-    "attention-hourglass": _attention_hourglass,
-    "disc-net": _disc_net,
+_MODELS = {
+    "hourglass": _Model(StackedHourglass, {"attention": False}),
+    "attention-hourglass": _Model(StackedHourglass, {"attention": True}),
+    # The lean attention hourglass behind the default weights.
+    "disc-net": _Model(
+        StackedHourglass,
+        {"attention": True},
+        {"features": 96, "in_channels": 1, "stem_pool": False, "upsample": False},
+    ),
 }

@@ -20,7 +20,9 @@ from lookonce.labeling import LabelResult, SagittalView
 
 #: Size of a picture on the page: pixels a millimetre, unless the picture then exceeds these pixels.
 SCALE = 2.2
-LARGEST_WIDTH, LARGEST_HEIGHT = 480, 640
+LARGEST_WIDTH, LARGEST_HEIGHT = 600, 640
+#: Pixels that a disc's name and confidence take, and the width of a picture on a phone, where they must fit too.
+CAPTION_WIDTH, PHONE_WIDTH = 100, 330
 #: A shift of the numbering less probable than this is left out of the card.
 SMALLEST_SHARE = 0.01
 
@@ -50,7 +52,8 @@ class Card:
         Variant, time and model.
     warnings : list of str
     discs : list of dict
-        Level name, number, confidence, band, world point, and place in the picture in percent (or None).
+        Level name, number, confidence, band, world point, place in the picture in percent (or None), and whether its
+        caption stands left of it.
     picture, attention : str or None
         PNG as base64.
     width, height : int
@@ -169,6 +172,7 @@ def _facts(result: LabelResult) -> list[list[str]]:
 
 def _discs(result: LabelResult) -> list[dict[str, Any]]:
     places = _places(result.view) if result.view else [None] * len(result.labels)
+    room = min(_shown_width(result.view), PHONE_WIDTH) if result.view else 0
     return [
         {
             "name": disc.level.label,
@@ -178,6 +182,7 @@ def _discs(result: LabelResult) -> list[dict[str, Any]]:
             "band": "high" if disc.confidence >= 0.9 else "fair" if disc.confidence >= 0.5 else "low",
             "world_mm": [f"{value:.1f}" for value in disc.world_mm],
             "place": place,
+            "caption_left": place is not None and place[0] > 50 and room * (1 - place[0] / 100) < CAPTION_WIDTH,
         }
         for disc, place in zip(result.labels, places, strict=True)
     ]

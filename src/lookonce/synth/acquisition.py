@@ -62,8 +62,7 @@ def draw_view(rng: np.random.Generator, spine: Spine, around: Surroundings, name
     if name not in _ENDS:
         raise ValueError(f"field_of_view={name!r} is not one of {', '.join(FIELDS_OF_VIEW)}, random")
     first, last, slack_top, slack_bottom = _ENDS[name]
-    s_top = spine.bodies.top[spine.names.index(first)]
-    s_bottom = spine.bodies.bottom[spine.names.index(last)]
+    s_top, s_bottom = spine.top(first), spine.bottom(last)
     if name == "cervical":
         s_top -= _CENTRE_OF_HEAD
     ends = spine.curve.to_world(np.array([s_top, s_bottom]), np.zeros(2))

@@ -46,7 +46,7 @@ def paint_arches(sheet: Sheet, spine: Spine, fattiness: float, cortex: float) ->
 
 def _paint_gaps(sheet: Sheet, spine: Spine, behind: FloatArray, offset: FloatArray, reach: FloatArray, fattiness: float) -> None:
     """Interspinous ligaments and fat near the mid-line, the yellow ligament, the supraspinous ligament."""
-    end = np.minimum(sheet.s - 4, spine.bodies.bottom[-4] - sheet.s)
+    end = np.minimum(sheet.s - 4, spine.bottom("S5") - sheet.s)
     thin = np.minimum(5.5 - np.abs(sheet.v) + sheet.noise["coarse"], end)
     gap = np.minimum(np.minimum(behind + 3, reach + 1 - behind), thin)
     mottled = np.clip(fattiness + 0.35 * sheet.noise["medium"] + 0.25 * sheet.noise["streak"], 0, 1)
@@ -54,7 +54,7 @@ def _paint_gaps(sheet: Sheet, spine: Spine, behind: FloatArray, offset: FloatArr
     yellow = np.minimum(2.0 - np.abs(behind - 0.5 - 0.15 * np.abs(offset)), end)
     sheet.paint(np.minimum(yellow, 14 - np.abs(sheet.v)), Tissue.LIGAMENT, toward=Tissue.GRISTLE, amount=0.4)
     top = np.minimum(0.7 - np.abs(behind - reach - 1.2), thin)
-    sheet.paint(np.minimum(top, spine.bodies.bottom[-6] - sheet.s), Tissue.LIGAMENT)
+    sheet.paint(np.minimum(top, spine.bottom("S3") - sheet.s), Tissue.LIGAMENT)
 
 
 def _paint_processes(

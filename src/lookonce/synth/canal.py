@@ -40,24 +40,6 @@ def draw_canal_look(rng: np.random.Generator) -> CanalLook:
     return CanalLook(rng.uniform(0.3, 0.8), rng.uniform(0.2, 1.0), waves, flow)
 
 
-def sac_walls(spine: Spine) -> tuple[FloatArray, FloatArray]:
-    """Front and back of the thecal sac at the nodes of the line.
-
-    Returns
-    -------
-    front, back : (L,) arrays
-        Distance behind the posterior wall, mm; discs that stand back push the front.
-    """
-    nodes, profiles, discs = spine.curve.s, spine.profiles, spine.discs
-    front = np.where(nodes < spine.dens_height + 1, 3.0, profiles.front_gap)
-    spread = discs.half_middle + 1.5
-    dent = (discs.bulge + 0.7) * np.exp(-(((nodes[:, None] - discs.centre) / spread) ** 2) / 2)
-    front = np.maximum(front, dent.max(1))
-    front = np.where(nodes < -4, front + (nodes + 4) * 0.25, front)
-    back = profiles.canal - profiles.back_gap
-    return front, np.maximum(back, front + 0.5)
-
-
 def paint_canal(sheet: Sheet, spine: Spine, look: CanalLook) -> None:
     """Paint the canal on a sheet; beyond its side walls, the foramina and pedicles."""
     sheet = sheet.near(6, float(spine.profiles.canal.max()) + 6)
@@ -71,14 +53,15 @@ def paint_canal(sheet: Sheet, spine: Spine, look: CanalLook) -> None:
         _paint_foramina(sheet, spine, behind, canal)
     keep = side_scale(sheet.v, half_width)
     outside = np.where(keep > 0, f32(0), f32(20))
-    until = np.minimum(spine.bodies.bottom[-4] - sheet.s, sheet.s + 12)
+    until = np.minimum(spine.bottom("S5") - sheet.s, sheet.s + 3)
     wall = np.minimum(canal / 2 * keep - np.abs(behind - canal / 2) - outside, until)
     sheet.paint(wall + 0.5, Tissue.LIGAMENT)
     sheet.paint(wall, Tissue.EPIDURAL_FAT, toward=Tissue.LIGAMENT, amount=np.clip(0.25 * sheet.noise["medium"], 0, 1))
-    front, back = (side.astype(f32)[node] for side in sac_walls(spine))
+    front, back = profiles.sac_front[node], profiles.sac_back[node]
     taper = np.clip((spine.sac_end - sheet.s) / 25, 0, 1) ** f32(0.6)
     reach = (back - front) / 2 * keep * taper
-    sac = reach - np.abs(behind - (front + back) / 2) - outside - (taper <= 0) * 20
+    sac = reach - np.abs(behind - (front + back) / 2) - outside - (taper <= 0) * np.float32(20)
+    sac = np.minimum(sac, sheet.s + 2)
     sheet.paint(sac + look.dura, Tissue.LIGAMENT)
     sheet.paint(sac, Tissue.CSF)
     place = np.clip((behind - front) / np.maximum(back - front, 1), 0, 1)
@@ -88,13 +71,13 @@ def paint_canal(sheet: Sheet, spine: Spine, look: CanalLook) -> None:
     centre = front + cord / 2 + profiles.cord_position.astype(f32)[node] * room
     cord = np.minimum(cord, back - front - 0.6)
     across = side_scale(sheet.v, np.maximum(cord * 0.75, 0.5))
-    core = cord / 2 * across - np.abs(behind - centre) - (across <= 0) * 20 - (cord <= 0.3) * 20
+    core = cord / 2 * across - np.abs(behind - centre) - (across <= 0) * np.float32(20) - (cord <= 0.3) * np.float32(20)
     sheet.paint(np.minimum(core, sheet.s + 13), Tissue.CORD)
 
 
 def _paint_roots(sheet: Sheet, spine: Spine, look: CanalLook, sac: FloatArray, place: FloatArray) -> None:
     """Strands of the cauda equina: densest behind, running along the sac; dark flow above the conus."""
-    below = np.clip((sheet.s - spine.bodies.top[16]) / 40, 0, 1)
+    below = np.clip((sheet.s - spine.top("T11")) / 40, 0, 1)
     strands = np.zeros_like(place)
     for frequency, drift, phase in look.waves:
         strands += np.sin(np.float32(frequency) * place + np.float32(drift) * np.sin(sheet.s / 35 + np.float32(phase)))
@@ -110,11 +93,12 @@ def _paint_foramina(sheet: Sheet, spine: Spine, behind: FloatArray, canal: Float
     f32, bodies = np.float32, spine.bodies
     body = spine.profiles.body_index[sheet.node]
     disc = spine.profiles.disc_index[sheet.node]
-    spinal = np.minimum(sheet.s - spine.dens_height, bodies.bottom[-6] - sheet.s)
+    spinal = np.minimum(sheet.s - spine.dens_height, spine.bottom("S3") - sheet.s)
     aside = np.minimum(bodies.half_width.astype(f32)[body] + 6 - np.abs(sheet.v), spinal)
-    hole = rounded(bar(behind, -1, canal + 2), 9 * spine.size - np.abs(sheet.s - spine.discs.centre.astype(f32)[disc] + 2), 3.5)
+    hole = rounded(bar(behind, -1, canal + 2), 9 * spine.size - np.abs(sheet.s - spine.discs.centre.astype(f32)[disc] + 2), 6.0)
     sheet.paint(np.minimum(bar(behind, -2, canal + 6), aside), Tissue.MUSCLE, toward=Tissue.LIGAMENT, amount=0.4)
-    sheet.paint(np.minimum(hole, aside), Tissue.FAT, toward=Tissue.MUSCLE, amount=np.clip(0.3 * sheet.noise["medium"], 0, 1))
+    lean = np.clip((spine.top("T3") - sheet.s) / 60, 0, 0.7) + 0.3 * sheet.noise["medium"]
+    sheet.paint(np.minimum(hole, aside), Tissue.FAT, toward=Tissue.MUSCLE, amount=np.clip(lean, 0, 1))
     size = np.clip(bodies.depth_bottom.astype(f32)[body] * 0.11, 1.6, 3.6)
     root = size - np.hypot(sheet.s - spine.discs.centre.astype(f32)[disc] + 3 * spine.size, behind - canal * 0.45)
     sheet.paint(np.minimum(root, aside), Tissue.NERVE)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lookonce.synth.curve import FloatArray
-from lookonce.synth.geometry import Spine
+from lookonce.synth.geometry import Spine, single_precision
 from lookonce.synth.shapes import bar, ellipse, rounded, side_scale
 from lookonce.synth.sheet import Sheet
 from lookonce.synth.tissues import Tissue
@@ -27,6 +27,8 @@ class Marks:
         Thickness of the longitudinal ligaments, mm.
     vein : (K,) array
         Length of the basivertebral vein's canal into the body as a share of its depth.
+    vein_height : (K,) array
+        Its height and brightness relative to a prominent one.
     plate_change : (K, 2) array
         Signed degenerative marrow change at the upper and lower end plate: positive fatty, negative oedema.
     marrow : (K,) array
@@ -44,6 +46,7 @@ class Marks:
     cortex: float
     ligament: float
     vein: FloatArray
+    vein_height: FloatArray
     plate_change: FloatArray
     marrow: FloatArray
     nucleus_centre: FloatArray
@@ -72,10 +75,11 @@ def draw_marks(rng: np.random.Generator, spine: Spine) -> Marks:
     sacral = np.arange(count) >= spine.names.index("S1")
     spot = np.stack([rng.uniform(4, 15, count), rng.uniform(6, 22, count), rng.uniform(2, 6, count), rng.uniform(0.3, 1, count)], 1)
     spot[rng.random(count) > 0.05, 2] = 0
-    return Marks(
+    marks = Marks(
         cortex=rng.uniform(0.7, 1.5),
         ligament=rng.uniform(0.4, 1.2),
         vein=rng.uniform(0.1, 0.5) * rng.uniform(0.3, 1.3, count),
+        vein_height=rng.uniform(0.1, 0.9) * rng.uniform(0.4, 1.3, count),
         plate_change=plate,
         marrow=np.clip(rng.beta(1, 3) + rng.normal(0, 0.06, count) + 0.15 * sacral, 0, 1),
         nucleus_centre=rng.normal(0.5, 0.04, count),
@@ -84,6 +88,7 @@ def draw_marks(rng: np.random.Generator, spine: Spine) -> Marks:
         cleft=np.clip(rng.uniform(-0.3, 0.8) + rng.normal(0, 0.15, count), 0, 1),
         spot=spot,
     )
+    return single_precision(marks)
 
 
 @dataclass(frozen=True)
@@ -132,7 +137,7 @@ def column_field(sheet: Sheet, spine: Spine) -> ColumnField:
     front = (depth_nodes - waist_nodes * bodies.waist[index]).astype(f32)[sheet.node]
     rear = (0.35 * waist_nodes * bodies.waist[index]).astype(f32)[sheet.node]
     centre, reach = (front + rear) / 2, (front - rear) / 2
-    wall = reach * keep - np.abs(u - centre) - (keep <= 0) * 50
+    wall = reach * keep - np.abs(u - centre) - (keep <= 0) * np.float32(50)
     half = (
         discs.half_posterior.astype(f32)[disc] * (1 - share) * (1 - 2 * share)
         + discs.half_middle.astype(f32)[disc] * 4 * share * (1 - share)
@@ -155,7 +160,8 @@ def paint_column(sheet: Sheet, spine: Spine, marks: Marks) -> None:
     sacral = field.disc >= spine.names.index("S1")
     fused = sacral & (field.disc < spine.names.index("S5"))
     plate = np.abs(field.gap) - field.half
-    body = rounded(field.wall, np.where(fused, np.float32(9), plate), 2.0)
+    lip = spine.discs.bulge_anterior[field.disc] * np.clip(1 - plate / 4, 0, 1) * np.clip(2 * field.share - 1, 0, 1)
+    body = rounded(field.wall + lip, np.where(fused, np.float32(9), plate), 2.0)
     body = np.minimum(body, np.minimum(below + 4, end))
     _paint_bodies(sheet, spine, marks, field, body, plate)
     _paint_discs(sheet, spine, marks, field, sacral)
@@ -178,8 +184,11 @@ def _paint_bodies(sheet: Sheet, spine: Spine, marks: Marks, field: ColumnField, 
     top = spine.bodies.top.astype(f32)[field.body]
     middle = sheet.s - (top + spine.bodies.bottom.astype(f32)[field.body]) / 2
     length = (marks.vein * spine.bodies.depth_bottom).astype(f32)[field.body]
-    wedge = (1.6 - np.abs(middle)) - 1.2 * np.clip(field.u / np.maximum(length, 1), 0, 2)
-    sheet.paint(np.minimum(np.minimum(wedge, field.u - 0.2), 8 - np.abs(sheet.v)), Tissue.VEIN)
+    wedge = (0.08 * (marks.vein_height * spine.bodies.depth_bottom).astype(f32)[field.body] - np.abs(middle)) - 1.2 * np.clip(
+        field.u / np.maximum(length, 1), 0, 2
+    )
+    amount = np.clip(marks.vein_height.astype(f32)[field.body] * 0.8 - 0.1 + 0.25 * sheet.noise["medium"], 0, 1)
+    sheet.paint(np.minimum(np.minimum(wedge, field.u - 0.2), 8 - np.abs(sheet.v)), Tissue.MARROW, toward=Tissue.VEIN, amount=amount)
     if marks.spot[:, 2].any():
         spot = marks.spot.astype(f32)[field.body]
         distance = spot[..., 2] - np.hypot(sheet.s - top - spot[..., 0], field.u - spot[..., 1])
@@ -221,7 +230,7 @@ def _paint_dens(sheet: Sheet, spine: Spine, marks: Marks) -> None:
     ligament = np.minimum(bar(sheet.u, -2.2, 0.6), bar(sheet.s, -3.0, height))
     sheet.paint(np.minimum(ligament, 9 - np.abs(sheet.v)), Tissue.LIGAMENT)
     keep = side_scale(sheet.v, 5.5)
-    wide = depth / 2 * keep - np.abs(sheet.u - depth / 2) - (keep <= 0) * 20
+    wide = depth / 2 * keep - np.abs(sheet.u - depth / 2) - (keep <= 0) * np.float32(20)
     dens = np.minimum(rounded(wide, sheet.s, depth * 0.42), height + 5 - sheet.s)
     sheet.paint(dens + CORTEX_OUTSIDE, Tissue.CORTEX)
     sheet.paint(dens + CORTEX_OUTSIDE - marks.cortex, Tissue.MARROW, toward=Tissue.FATTY_MARROW, amount=marks.marrow[0])

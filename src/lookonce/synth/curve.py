@@ -20,7 +20,7 @@ FloatArray = NDArray[np.floating]
 
 STEP = 0.5
 """Arc length between two samples of the line, mm."""
-COARSE = 4.0
+COARSE = 5.0
 """Mesh of the exact projection; between its nodes (s, u) is interpolated, off by under 0.1 mm near the spine."""
 
 

@@ -46,14 +46,14 @@ def draw_head(rng: np.random.Generator, spine: Spine) -> Head:
         nod=float(np.interp(0.0, spine.curve.s, spine.curve.angle)) + rng.normal(0, 0.07),
         airway=rng.uniform(1.5, 6),
         prevertebral=rng.uniform(3, 6.5),
-        jaw=np.array([rng.normal(0, 6), rng.normal(0, 6), rng.uniform(6, 10)]),
+        jaw=np.array([rng.normal(0, 6), rng.normal(0, 6), rng.uniform(6, 10)], np.float32),
         scalp=rng.uniform(2, 8),
     )
 
 
 def paint_head(sheet: Sheet, spine: Spine, head: Head) -> None:
     """Paint the head and the front of the neck on a sheet; canal and column come later."""
-    bottom = spine.curve.to_world(np.array([spine.bodies.bottom[11]]), np.array([0.0]))[0, 2]
+    bottom = spine.curve.to_world(np.array([spine.bottom("T6")]), np.array([0.0]))[0, 2]
     sheet = sheet.rows(float(spine.curve.z.max()) + 200, float(bottom))
     if sheet.empty:
         return
@@ -64,10 +64,10 @@ def paint_head(sheet: Sheet, spine: Spine, head: Head) -> None:
     a = (cosine * dy - sine * dz) / np.float32(head.size) + wobble
     b = (sine * dy + cosine * dz) / np.float32(head.size) + wobble
     _paint_outline(sheet, head, a, b)
-    _paint_face(sheet, head, a, b)
     _paint_neck_front(sheet, spine, head)
-    _paint_skull(sheet, head, a, b)
+    _paint_skull(sheet, a, b)
     _paint_brain(sheet, a, b)
+    _paint_face(sheet, head, a, b)
 
 
 def _paint_outline(sheet: Sheet, head: Head, a: FloatArray, b: FloatArray) -> None:
@@ -113,32 +113,38 @@ def _paint_neck_front(sheet: Sheet, spine: Spine, head: Head) -> None:
     ahead = sheet.u - depth - 1.5 * sheet.noise["broad"]
     down = sheet.s
     near = 24 - np.abs(sheet.v)
-    pre = np.minimum(np.minimum(bar(ahead, -2, head.prevertebral), bar(down, -8, middle[5])), near)
+    pre = np.minimum(np.minimum(bar(ahead, -2, head.prevertebral), bar(down, -8, spine.middle("C7"))), near)
     sheet.paint(pre, Tissue.MUSCLE, toward=Tissue.MUCOSA, amount=0.3)
-    low = np.clip((down - middle[3]) / 20, 0, 1)
+    low = np.clip((down - spine.middle("C5")) / 20, 0, 1)
     centre = head.prevertebral + head.airway + low * (9 * spine.size)
     width = np.minimum(head.airway + low * (8 * spine.size - head.airway), 9)
-    top, end = -16.0, float(bodies.bottom[9])
+    top, end = -16.0, spine.bottom("T4")
     width = width * np.clip((end + 10 - down) / 30, 0, 1)
     wall = np.minimum(np.minimum(width + 4 - np.abs(ahead - centre), bar(down, top, end)), 13 - np.abs(sheet.v))
     sheet.paint(wall, Tissue.MUCOSA, toward=Tissue.GRISTLE, amount=low)
     tube = np.minimum(np.minimum(width - np.abs(ahead - centre), bar(down, top, end)), 9 - np.abs(sheet.v))
     sheet.paint(tube, Tissue.AIR)
-    leaf = 1.3 - np.abs(ahead - centre - 0.45 * (down - middle[1]) + 2)
-    sheet.paint(np.minimum(np.minimum(leaf, bar(down, middle[1] - 4, middle[2] + 6)), 8 - np.abs(sheet.v)), Tissue.MUCOSA)
-    gullet = np.minimum(np.minimum(bar(ahead, 1.5, 7.5), bar(down, middle[4], end)), 8 - np.abs(sheet.v))
+    leaf = 1.3 - np.abs(ahead - centre - 0.45 * (down - spine.middle("C3")) + 2)
+    sheet.paint(np.minimum(np.minimum(leaf, bar(down, spine.middle("C3") - 4, spine.middle("C4") + 6)), 8 - np.abs(sheet.v)), Tissue.MUCOSA)
+    gullet = np.minimum(np.minimum(bar(ahead, 1.5, 7.5), bar(down, spine.middle("C6"), end)), 8 - np.abs(sheet.v))
     sheet.paint(gullet, Tissue.MUSCLE, toward=Tissue.MUCOSA, amount=np.clip(1 - np.abs(ahead - 4.5) / 1.5, 0, 1))
-    hyoid = 3.5 - np.hypot(ahead - centre - width - 9, down - middle[1] - 6)
+    hyoid = 3.5 - np.hypot(ahead - centre - width - 9, down - spine.middle("C3") - 6)
     sheet.paint(np.minimum(hyoid, near), Tissue.CORTEX)
     sheet.paint(np.minimum(hyoid - 1.2, near), Tissue.FATTY_MARROW)
 
 
-def _paint_skull(sheet: Sheet, head: Head, a: FloatArray, b: FloatArray) -> None:
+def _cranial_cavity(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Distance to the wall of the cavity: an ellipse without what lies before the clivus and under the frontal base."""
+    _, across = _clivus(a, b)
+    return np.minimum(ellipse(a + 6, b - 60, 86, 66), np.maximum(-across - 0.5, b - 56))
+
+
+def _paint_skull(sheet: Sheet, a: FloatArray, b: FloatArray) -> None:
     """Vault, occiput, clivus and sphenoid sinus."""
-    vault = ellipse(a + 6, b - 60, 88, 68)
-    sheet.paint(vault + 6, Tissue.CORTEX)
-    sheet.paint(vault + 4.2, Tissue.MARROW, toward=Tissue.FATTY_MARROW, amount=0.4)
-    sheet.paint(vault + 1.2, Tissue.CORTEX)
+    vault = _cranial_cavity(a, b)
+    sheet.paint(vault + 7, Tissue.CORTEX)
+    sheet.paint(vault + 5.6, Tissue.MARROW, toward=Tissue.FATTY_MARROW, amount=0.4)
+    sheet.paint(vault + 1.6, Tissue.CORTEX)
     base = ellipse(a - 55, b - 52, 32, 7)
     sheet.paint(base, Tissue.CORTEX, toward=Tissue.MUCOSA, amount=0.4)
     along, across = _clivus(a, b)
@@ -156,19 +162,18 @@ def _clivus(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 def _paint_brain(sheet: Sheet, a: FloatArray, b: FloatArray) -> None:
     """Fluid, cerebrum, cerebellum, pons and fourth ventricle inside the vault, behind the clivus."""
-    _, across = _clivus(a, b)
-    opening = np.minimum(bar(a, -33, 3), bar(b, -6, 12))
-    inside = np.minimum(np.minimum(ellipse(a + 6, b - 60, 86, 66), np.maximum(-across - 0.5, b - 58)), b + 4)
-    inside = np.maximum(inside, opening)
+    funnel = np.minimum(np.minimum(a + 19 + 1.2 * (b + 9), 2 - a), bar(b, -9, 12))
+    opening = np.minimum(funnel, a + 34)
+    inside = np.maximum(_cranial_cavity(a, b), opening)
     sheet.paint(inside, Tissue.CSF)
     folds = np.clip(0.5 + 0.7 * sheet.noise["medium"], 0, 1)
     gyri = np.clip(np.abs(sheet.noise["coarse"]) * 2.2, 0, 1)
-    cerebrum = np.minimum(np.minimum(inside - 2, b - 52 - 0.25 * a), ellipse(a + 6, b - 62, 84, 62))
+    tent = b - np.minimum(52, 25 + 0.39 * (a + 85)) + 1.5 * sheet.noise["coarse"]
+    cerebrum = np.minimum(inside - 2, tent)
     sheet.paint(cerebrum, Tissue.GREY_MATTER, toward=Tissue.WHITE_MATTER, amount=folds)
     sheet.paint(np.minimum(cerebrum, 1 - gyri * 4), Tissue.CSF)
-    cerebellum = np.minimum(ellipse(a + 35, b - 27 + 0.15 * (a + 35), 24, 23), inside - 1)
-    turn = np.arctan2(b - 27, a + 14)
-    leaves = 0.5 + 0.5 * np.sin(19 * turn + 0.06 * (a + 35) ** 2 * np.sign(b - 27) * 0.1 + 1.3 * sheet.noise["coarse"])
+    cerebellum = np.minimum(np.minimum(ellipse(a + 43, b - 25 + 0.2 * (a + 43), 32, 25), inside - 1.5), -tent - 1.5)
+    leaves = 0.5 + 0.5 * np.sin(17 * np.arctan2(b - 27, a + 14) + 1.6 * sheet.noise["coarse"])
     sheet.paint(cerebellum, Tissue.GREY_MATTER, toward=Tissue.CSF, amount=np.clip(leaves + 0.4 * sheet.noise["medium"] - 0.4, 0, 0.6))
     tree = np.clip(1.2 * leaves + 0.5 * sheet.noise["medium"] - 0.2, 0, 1)
     sheet.paint(cerebellum - 6, Tissue.WHITE_MATTER, toward=Tissue.GREY_MATTER, amount=tree)

@@ -7,7 +7,8 @@ import numpy as np
 from lookonce.synth.arches import paint_arches
 from lookonce.synth.canal import CanalLook, draw_canal_look, paint_canal
 from lookonce.synth.column import Marks, draw_marks, paint_column
-from lookonce.synth.geometry import Spine, random_spine
+from lookonce.synth.draw_spine import random_spine
+from lookonce.synth.geometry import Spine
 from lookonce.synth.head import Head, draw_head, paint_head
 from lookonce.synth.sheet import Sheet
 from lookonce.synth.surroundings import Surroundings, draw_surroundings, paint_surroundings

@@ -15,7 +15,7 @@ def rounded(first: FloatArray, second: FloatArray, radius: float) -> FloatArray:
 def ellipse(a: FloatArray, b: FloatArray, radius_a: FloatArray | float, radius_b: FloatArray | float) -> FloatArray:
     """Distance to the border of an axis-parallel ellipse at offsets a, b from its centre."""
     reach = np.sqrt((a * (1 / radius_a)) ** 2 + (b * (1 / radius_b)) ** 2)
-    return (1 - reach) * np.minimum(radius_a, radius_b)
+    return (1 - reach) * np.minimum(radius_a, radius_b, dtype=np.float32)
 
 
 def side_scale(v: FloatArray, half_width: FloatArray | float, power: float = 2.0) -> FloatArray:

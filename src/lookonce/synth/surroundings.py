@@ -15,6 +15,14 @@ from lookonce.synth.sheet import Sheet
 from lookonce.synth.tissues import Tissue
 
 Z_STEP = 2.0
+OUTLINE_BLUR = 11.0
+"""Smoothing of the outlines, steps of z: skin bridges the bends of the spine."""
+BACK_MUSCLE = {"C2": 42.0, "C5": 44.0, "T1": 46.0, "T6": 42.0, "T12": 42.0, "L3": 46.0, "S1": 34.0, "S4": 24.0}
+BACK_FAT = {"C2": 7.0, "C7": 9.0, "T3": 9.0, "T9": 6.0, "L1": 7.0, "L5": 15.0, "S2": 20.0, "S5": 18.0}
+FRONT_DEPTH = {"C2": 78.0, "C5": 62.0, "T1": 56.0, "T3": 72.0, "T5": 98.0, "T9": 140.0, "L1": 140.0, "L5": 125.0, "S3": 140.0, "Co2": 150.0}
+BELLY_DEPTH = {"T9": 0.0, "L1": 140.0, "L5": 125.0, "S3": 140.0, "Co2": 0.0}
+FRONT_FAT = {"C2": 4.0, "T3": 8.0, "L1": 18.0, "S2": 22.0}
+"""Mean distances at named levels, mm; the belly's part is what a fuller or flatter belly scales."""
 
 
 @dataclass(frozen=True)
@@ -79,48 +87,51 @@ class Surroundings:
 
 def draw_surroundings(rng: np.random.Generator, spine: Spine) -> Surroundings:
     """Draw the body around a spine."""
-    curve, bodies = spine.curve, spine.bodies
-    middle = (bodies.top + bodies.bottom) / 2
-    nodes = curve.s
+    curve = spine.curve
     order = np.argsort(curve.z, kind="stable")
     z = np.arange(curve.z.min() - 120, curve.z.max() + 40, Z_STEP)
     line = np.interp(z, curve.z[order], curve.y[order])
-    s = np.interp(z, curve.z[order], nodes[order])
+    s = np.interp(z, curve.z[order], curve.s[order])
     fatness = rng.gamma(1.8, 0.55)
-    muscle = np.interp(s, middle[[0, 3, 6, 11, 17, 20, 23, 26]], np.array([42, 44, 46, 42, 42, 46, 34, 24])) * spine.size
-    muscle = muscle * rng.uniform(0.85, 1.2) + spine.profiles.canal[curve.index(s)] * 0.5
-    back_fat = np.interp(s, middle[[0, 5, 8, 14, 18, 22, 24, 27]], np.array([7, 9, 9, 6, 7, 15, 20, 18])) * fatness * rng.uniform(0.6, 1.4) + 2.5
-    back_fat += gaussian_filter1d(rng.normal(0, 8, len(z)), 12) * np.minimum(fatness, 2)
-    smooth = 22 / Z_STEP
-    muscle_back = gaussian_filter1d(line - muscle, smooth, mode="nearest")
-    back = gaussian_filter1d(muscle_back - np.maximum(back_fat, 2), smooth / 2, mode="nearest")
+    muscle_back, back, back_fat = _draw_back(rng, spine, line, s, fatness)
     belly = rng.uniform(0.75, 1.5)
-    depth = np.interp(s, middle[[0, 3, 6, 8, 10, 14, 18, 22, 25, 29]], np.array([78, 62, 56, 72, 98, 140, 140 * belly, 125 * belly, 140 * belly, 150]))
-    front = gaussian_filter1d(line + depth * spine.size * rng.uniform(0.85, 1.15), smooth * 0.7, mode="nearest")
-    hollow = np.interp(s, middle[[7, 10, 15, 17]], [0.0, 0.8, 0.7, 0.0])
+    depth = np.interp(s, *spine.along(FRONT_DEPTH)) + np.interp(s, *spine.along(BELLY_DEPTH)) * (belly - 1)
+    front = gaussian_filter1d(line + depth * spine.size * rng.uniform(0.85, 1.15), 0.7 * OUTLINE_BLUR, mode="nearest")
     return Surroundings(
         z=z,
         back=back,
         front=front,
-        back_fat=np.maximum(back_fat, 2),
-        front_fat=np.interp(s, middle[[0, 8, 18, 24]], np.array([4, 8, 18, 22])) * fatness * rng.uniform(0.5, 1.5) + 2,
+        back_fat=back_fat,
+        front_fat=np.interp(s, *spine.along(FRONT_FAT)) * fatness * rng.uniform(0.5, 1.5) + 2,
         muscle_back=muscle_back,
-        hollow=hollow,
+        hollow=np.interp(s, *spine.along({"T2": 0.0, "T5": 0.8, "T10": 0.7, "T12": 0.0})),
         muscle_fat=float(np.clip(rng.beta(1.2, 3) + 0.1 * fatness, 0, 0.9)),
-        aorta=np.array([rng.uniform(7, 12), rng.normal(-9, 7)]),
+        aorta=np.array([rng.uniform(7, 12), rng.normal(-9, 7)], np.float32),
         prevertebral=rng.uniform(3, 8),
-        organs=_draw_organs(rng, spine, front, z),
+        organs=_draw_organs(rng, spine),
     )
 
 
-def _draw_organs(rng: np.random.Generator, spine: Spine, front: FloatArray, z: FloatArray) -> Organs:
+def _draw_back(
+    rng: np.random.Generator, spine: Spine, line: FloatArray, s: FloatArray, fatness: float
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Back border of the muscles, the skin behind it and the fat between them, at the heights where the line is at y, s."""
+    canal = spine.profiles.canal[spine.curve.index(s)]
+    muscle = np.interp(s, *spine.along(BACK_MUSCLE)) * spine.size * rng.uniform(0.85, 1.2) + canal * 0.5
+    fat = np.interp(s, *spine.along(BACK_FAT)) * fatness * rng.uniform(0.6, 1.4) + 2.5
+    fat += gaussian_filter1d(rng.normal(0, 8, len(s)), 12) * min(fatness, 2)
+    fat = np.maximum(fat, 2)
+    border = gaussian_filter1d(line - muscle, OUTLINE_BLUR, mode="nearest")
+    return border, gaussian_filter1d(border - fat, OUTLINE_BLUR / 2, mode="nearest"), fat
+
+
+def _draw_organs(rng: np.random.Generator, spine: Spine) -> Organs:
     """Heart, liver, kidneys' neighbours, bowel loops with gas, bladder, rectum and uterus or prostate."""
     size, curve = spine.size, spine.curve
-    at = {name: float((top + bottom) / 2) for name, top, bottom in zip(spine.names, spine.bodies.top, spine.bodies.bottom, strict=True)}
     rows: list[tuple] = []
 
     def add(level: str, ahead: float, x: float, radius: tuple[float, float, float], tissue: Tissue, wall: Tissue, thickness: float) -> None:
-        point = curve.to_world(np.array([at[level]]), np.array([0.0]))[0]
+        point = curve.to_world(np.array([spine.middle(level)]), np.array([0.0]))[0]
         rows.append((point[0] + x, point[1] + ahead * size, point[2], *(size * r for r in radius), tissue, wall, thickness))
 
     def spread(value: float) -> float:
@@ -143,7 +154,9 @@ def _draw_organs(rng: np.random.Generator, spine: Spine, front: FloatArray, z: F
         add(level, rng.uniform(18, 34), rng.normal(0, 8), (14, spread(9), spread(17)), content, Tissue.MUSCLE, spread(2.5))
     add("Co3", spread(115), 0, (12, spread(9), spread(18)), Tissue.MARROW, Tissue.CORTEX, 1.2)
     table = np.array(rows, float)
-    return Organs(table[:, :3], table[:, 3:6], table[:, 6].astype(int), table[:, 7].astype(int), table[:, 8])
+    kinds = table[:, 6:8].astype(int)
+    lengths = table.astype(np.float32)
+    return Organs(lengths[:, :3], lengths[:, 3:6], kinds[:, 0], kinds[:, 1], lengths[:, 8])
 
 
 def paint_surroundings(sheet: Sheet, spine: Spine, around: Surroundings) -> None:
@@ -172,7 +185,7 @@ def paint_surroundings(sheet: Sheet, spine: Spine, around: Surroundings) -> None
 
 def _paint_cavity(sheet: Sheet, spine: Spine, around: Surroundings, inner: FloatArray, hollow: FloatArray) -> None:
     """Fat with vessels before the spine; lungs, more of them away from the mid-line."""
-    chest = sheet.s - spine.bodies.top[spine.names.index("T1")] - 0.35 * sheet.u + 10 * sheet.noise["broad"]
+    chest = sheet.s - spine.top("T1") - 0.35 * sheet.u + 10 * sheet.noise["broad"]
     ahead = sheet.u - 22 * spine.size
     cavity = np.minimum(np.minimum(ahead, inner - 9), chest)
     mixed = np.clip(0.25 + 0.45 * sheet.noise["broad"] + 0.35 * sheet.noise["coarse"], 0, 1)
@@ -186,10 +199,10 @@ def _paint_organs(sheet: Sheet, organs: Organs, inner: FloatArray, front: FloatA
     for centre, radius, tissue, wall, thickness in zip(
         organs.centre, organs.radius, organs.tissue, organs.wall, organs.thickness, strict=True
     ):
-        left = 1 - ((sheet.x - centre[0]) / radius[0]) ** 2
+        left = 1 - ((sheet.x - float(centre[0])) / float(radius[0])) ** 2
         if left <= 0.05:
             continue
-        ry, rz = radius[1] * np.sqrt(left), radius[2] * np.sqrt(left)
+        ry, rz = (float(r) * left**0.5 for r in radius[1:])
         part = sheet.crop(centre[2] + 1.5 * rz, centre[2] - 1.5 * rz, centre[1] + 1.5 * ry, centre[1] - 1.5 * ry)
         if part.empty:
             continue
@@ -203,18 +216,22 @@ def _paint_organs(sheet: Sheet, organs: Organs, inner: FloatArray, front: FloatA
 
 def _paint_vessels(sheet: Sheet, spine: Spine, around: Surroundings, inner: FloatArray) -> None:
     """Aorta and vena cava before the spine from T4 to L4, a layer of fat behind them; presacral fat."""
-    names, bodies = spine.names, spine.bodies
+    bodies = spine.bodies
+    sheet = sheet.near(85, 2)
+    if sheet.empty:
+        return
     depth = np.interp(spine.curve.s, (bodies.top + bodies.bottom) / 2, bodies.depth_bottom).astype(np.float32)[sheet.node]
-    start, end = bodies.top[names.index("T4")], bodies.bottom[names.index("L4")]
-    trunk = np.minimum(sheet.s - start, end - sheet.s)
+    start, end = spine.top("T4"), spine.bottom("L4")
+    trunk, middle = np.minimum(sheet.s - start, end - sheet.s), spine.top("T10")
     sheet.paint(np.minimum(np.minimum(sheet.u, depth + 7 - sheet.u), trunk + 6), Tissue.FAT, toward=Tissue.MUSCLE, amount=0.25)
     radius, x = around.aorta
     for centre_x, tissue_radius in ((x, radius), (x + 24, radius * 0.9)):
-        aside = (sheet.v - centre_x) / tissue_radius
+        drift = np.float32(0.16) * np.maximum(middle - sheet.s, 0)
+        aside = (sheet.v - centre_x + drift) / tissue_radius
         keep = np.sqrt(np.maximum(1 - aside**2, 0)) * np.clip(trunk / 25 + 0.1 * sheet.noise["coarse"], 0, 1)
         ahead = sheet.u - depth - 4 - tissue_radius - 1.5 * sheet.noise["broad"]
-        vessel = np.minimum(tissue_radius * keep - np.abs(ahead), trunk) - (keep <= 0.1) * 20
+        vessel = np.minimum(tissue_radius * keep - np.abs(ahead), trunk) - (keep <= 0.1) * np.float32(20)
         sheet.paint(vessel + 1.2, Tissue.LIGAMENT)
         sheet.paint(vessel, Tissue.BLOOD)
-    sacral = sheet.s - bodies.top[names.index("S1")] - 8
+    sacral = np.minimum(sheet.s - spine.top("S1") - 8, spine.bottom(spine.names[-1]) + 6 - sheet.s)
     sheet.paint(np.minimum(np.minimum(sheet.u, depth + 11 - sheet.u), sacral), Tissue.FAT)

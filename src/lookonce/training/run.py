@@ -40,7 +40,7 @@ def train(
     resume : bool
         Go on from `last.ckpt`; the result equals that of an undisturbed run.
     cache : Path, optional
-        Folder for simulated pictures, shared between runs.
+        Folder for simulated pictures, to share them between runs; by default one inside `out`.
     progress : bool
         Show progress bars on stderr.
 
@@ -65,7 +65,7 @@ def train(
     (out / "recipe.json").write_text(recipe.model_dump_json(indent=1))
     module = DiscTraining(recipe)
     trainer = _trainer(recipe, out, progress)
-    stream = RunData(recipe, data, cache, stride=module.network.stride)
+    stream = RunData(recipe, data, cache or out / "pictures", stride=module.network.stride)
     trainer.fit(module, datamodule=stream, ckpt_path=str(last) if resume and last.exists() else None, weights_only=True)
     weights = out / "weights.safetensors"
     if trainer.is_global_zero:
@@ -78,7 +78,7 @@ def train(
 class RunData(lightning.LightningDataModule):
     """The streams of a run: epoch e trains on the samples after those of epoch e - 1, also after a restart."""
 
-    def __init__(self, recipe: Recipe, data: Path | None, cache: Path | None, *, stride: int) -> None:
+    def __init__(self, recipe: Recipe, data: Path | None, cache: Path, *, stride: int) -> None:
         super().__init__()
         self.recipe, self.stride = recipe, stride
         self.sources = [(_source(part, data, cache, recipe.seed), part.weight) for part in recipe.data]
@@ -124,7 +124,7 @@ def keep_freed_memory() -> None:
 
 def _trainer(recipe: Recipe, out: Path, progress: bool) -> lightning.Trainer:
     callbacks = [
-        ModelCheckpoint(dirpath=out, save_last=True, save_top_k=0, enable_version_counter=False),
+        ModelCheckpoint(dirpath=out, filename="last", save_top_k=1, enable_version_counter=False),
         LearningRateMonitor(),
     ]
     if progress:
@@ -147,9 +147,9 @@ def _trainer(recipe: Recipe, out: Path, progress: bool) -> lightning.Trainer:
     )
 
 
-def _source(part: SourcePart, data: Path | None, cache: Path | None, seed: int) -> Source:
+def _source(part: SourcePart, data: Path | None, cache: Path, seed: int) -> Source:
     if part.kind == "synth":
-        return SimulatedSource(part.pool, seed, None if cache is None else cache / f"synth-{seed}")
+        return SimulatedSource(part.pool, seed, cache / f"synth-{seed}")
     if data is None or part.path is None:
         raise UsageError(f"the recipe reads {part.path or 'data'}: say where it is with --data DIR")
     root = data / part.path
