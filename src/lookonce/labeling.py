@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookonce.anatomy import Level
-from lookonce.decode.chain import Chain, decode_chain
+from lookonce.decode.chain import decode_chain
 from lookonce.decode.heatmaps import Candidates, find_candidates
 from lookonce.errors import NothingFoundError, UsageError
 from lookonce.geometry import (
@@ -96,14 +96,13 @@ class LabelResult:
     @property
     def runner_up(self) -> tuple[int, float] | None:
         """The most probable shift other than 0 and its probability, or None when there is no other."""
-        others = {shift: share for shift, share in self.level_shift.items() if shift}
-        return max(others.items(), key=lambda item: item[1]) if others else None
+        return _runner_up(self.level_shift)
 
 
 def label(
     source: str | Path | SpineImage,
     *,
-    model: str | DiscSession = DEFAULT_MODEL,
+    model: str | Path | DiscSession = DEFAULT_MODEL,
     first_level: int | None = None,
     volume: int | None = None,
 ) -> LabelResult:
@@ -113,7 +112,7 @@ def label(
     ----------
     source : path or SpineImage
         A NIfTI file, or an image already read.
-    model : str or DiscSession
+    model : str, Path or DiscSession
         Name of a shipped model, path of an `.onnx` file, or a loaded session (to label many scans).
     first_level : int, optional
         SCT value of the topmost disc in view, when it is known; settles the numbering.
@@ -137,7 +136,7 @@ def label(
         raise UsageError(f"first level {first_level} is no disc; give an SCT value from 2 (C1/C2) to 25 (L5/S1)")
     started = time.perf_counter()
     image = source if isinstance(source, SpineImage) else read_image(Path(source), volume=volume)
-    session = model if isinstance(model, DiscSession) else DiscSession(find_model(model))
+    session = DiscSession(find_model(str(model))) if isinstance(model, str | Path) else model
     slabs, maps, candidates = look(image, session)
     chain = decode_chain(
         candidates,
@@ -158,7 +157,7 @@ def label(
         labels=DiscLabels(discs),
         level_shift=chain.level_shift,
         uncertain=uncertain,
-        warnings=[*image.warnings, *_doubts(chain, uncertain)],
+        warnings=[*image.warnings, *([_doubt(chain.level_shift, first_level)] if uncertain else [])],
         seconds=time.perf_counter() - started,
         model=session.identity,
         view=_view(slabs, maps, places, session.card.stride),
@@ -210,36 +209,44 @@ def _room(candidates: Candidates, slabs: SlabStack, *, below: bool) -> float:
 
 
 def _smooth_across(places: FloatArray, weight: FloatArray) -> FloatArray:
-    """Replace the slab coordinate of discs, (N, 3), by a smooth curve over the rows: a spine bends, it does not jump."""
+    """Replace the slab coordinate of discs, (N, 3), by a smooth curve over the rows: a spine bends, it never jumps."""
     degree = min(3, (len(places) - 1) // 2)
-    if degree < 1 or np.ptp(places[:, 0]) == 0:
+    slab, rows = places[:, 0], places[:, 1]
+    if degree < 1 or np.ptp(slab) == 0:
         return places
-    rows = (places[:, 1] - places[:, 1].mean()) / max(float(np.ptp(places[:, 1])), 1e-6)
-    curve = np.polynomial.Polynomial.fit(rows, places[:, 0], degree, w=weight)
+    curve = np.polynomial.Polynomial.fit(rows, slab, degree, w=weight)
     return np.column_stack([curve(rows), places[:, 1:]])
 
 
-def _doubts(chain: Chain, uncertain: bool) -> list[str]:
-    if not uncertain:
-        return []
-    shifts = {shift: share for shift, share in chain.level_shift.items() if shift}
-    best = max(shifts, key=lambda shift: shifts[shift], default=None)
-    other = "" if best is None else f"; the runner-up is {best:+d} level at {100 * shifts[best]:.0f} %"
-    sure = 100 * chain.level_shift.get(0, 0.0)
-    return [f"the numbering is uncertain ({sure:.0f} %){other}; check it, or give --first-level"]
+def _runner_up(level_shift: dict[int, float]) -> tuple[int, float] | None:
+    others = [(shift, share) for shift, share in level_shift.items() if shift]
+    return max(others, key=lambda item: item[1], default=None)
+
+
+def _doubt(level_shift: dict[int, float], first_level: int | None) -> str:
+    """What to tell the user about an uncertain numbering."""
+    best = _runner_up(level_shift)
+    other = "" if best is None else f"; the runner-up is {best[0]:+d} level at {100 * best[1]:.0f} %"
+    # With the first level given, what is left in doubt is whether a disc in between was missed.
+    remedy = "check it, or give --first-level" if first_level is None else "check whether a disc was missed"
+    return f"the numbering is uncertain ({100 * level_shift.get(0, 0.0):.0f} %){other}; {remedy}"
 
 
 def _view(slabs: SlabStack, maps: DiscMaps, places: FloatArray, stride: int) -> SagittalView:
     """A sagittal picture whose rows follow the spine sideways, with the attention on the same rows."""
     count, height, width = slabs.data.shape
     order = np.argsort(places[:, 1])
-    across = np.interp(np.arange(height), places[order, 1], places[order, 0])
     rows = np.arange(height)
-    chosen = np.clip(np.rint(across), 0, count - 1).astype(int)
-    attention = maps.attention[chosen[:, None], (rows // stride)[:, None], (np.arange(width) // stride)[None]]
+    across = np.interp(rows, places[order, 1], places[order, 0])
+    slab = np.clip(np.rint(across), 0, count - 1).astype(int)
+    # The cell c of the output grid is centred at pixel stride * c.
+    cells = [
+        np.minimum(np.rint(np.arange(length) / stride), cell_count - 1).astype(int)
+        for length, cell_count in zip((height, width), maps.attention.shape[1:], strict=True)
+    ]
     return SagittalView(
-        image=slabs.data[chosen, rows],
+        image=slabs.data[slab, rows],
         points=places[:, 1:],
         spacing=float(voxel_sizes(slabs.affine)[1]),
-        attention=attention,
+        attention=maps.attention[slab[:, None], cells[0][:, None], cells[1]],
     )

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from lookonce.geometry import FloatArray
+
 
 @dataclass(frozen=True)
 class SlabSample:
@@ -33,8 +35,8 @@ class SlabSample:
 
     image: NDArray
     spacing: float
-    points: NDArray[np.float64]
-    levels: NDArray[np.int64]
-    lateral: NDArray[np.float64]
-    negatives: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 2)))
+    points: FloatArray
+    levels: NDArray[np.integer]
+    lateral: FloatArray
+    negatives: FloatArray = field(default_factory=lambda: np.zeros((0, 2)))
     complete: bool = True

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lookonce.datasets.samples import SlabSample
 from lookonce.errors import InputError
-from lookonce.geometry import sagittal_slabs, scale_intensity, world_to_voxel
+from lookonce.geometry import FloatArray, sagittal_slabs, scale_intensity, world_to_voxel
 from lookonce.io.bids import labelled_scans, read_labels
 from lookonce.io.files import write_files
 from lookonce.io.nifti import read_image
@@ -25,6 +25,8 @@ STORED_LATERAL_STEP_MM = 2.0
 #: A training slab averages this many stored slabs at most (8 mm), and lies at most this far from the discs' plane.
 THICKEST = 4
 FARTHEST_MM = 16.0
+#: Share of simulated pictures that lie anywhere within this distance of the middle; the others lie near it.
+OFF_MIDDLE_SHARE, OFF_MIDDLE_MM = 0.4, 13.0
 
 
 class Source(Protocol):
@@ -40,8 +42,8 @@ class LabelledStack:
 
     subject: str
     data: NDArray[np.float16]
-    points: NDArray[np.float64]
-    levels: NDArray[np.int64]
+    points: FloatArray
+    levels: NDArray[np.integer]
     lateral_step: float
     spacing: float
 
@@ -103,9 +105,17 @@ class SimulatedSource:
         return self._samples[index]
 
     def _simulate(self, index: int) -> SlabSample:
-        slab = simulate_slab(np.random.default_rng([self.seed, index]))
+        rng = np.random.default_rng([self.seed, index])
+        # Many off the middle: how a disc fades to the sides is what places it right-left.
+        lateral = rng.uniform(-OFF_MIDDLE_MM, OFF_MIDDLE_MM) if rng.random() < OFF_MIDDLE_SHARE else None
+        slab = simulate_slab(rng, lateral=lateral)
         sample = SlabSample(
-            slab.image.astype(np.float16), slab.spacing, slab.points, slab.levels, slab.lateral, slab.negatives
+            image=slab.image.astype(np.float16),
+            spacing=slab.spacing,
+            points=slab.points,
+            levels=slab.levels.astype(np.int64),
+            lateral=slab.lateral,
+            negatives=slab.negatives,
         )
         if self._store is not None:
             packed = io.BytesIO()
@@ -152,9 +162,7 @@ _STORED_FIELDS = ("image", "spacing", "points", "levels", "lateral", "negatives"
 
 def _load_stack(subject: str, image_path: Path, labels_path: Path) -> LabelledStack:
     image, labels = read_image(image_path), read_labels(labels_path)
-    slabs = sagittal_slabs(
-        image.data, image.affine, spacing=STORED_SPACING_MM, lateral_step=STORED_LATERAL_STEP_MM
-    )
+    slabs = sagittal_slabs(image.data, image.affine, spacing=STORED_SPACING_MM, lateral_step=STORED_LATERAL_STEP_MM)
     return LabelledStack(
         subject=subject,
         data=scale_intensity(slabs.data).astype(np.float16),

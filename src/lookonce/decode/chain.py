@@ -113,7 +113,7 @@ def decode_chain(
 
 
 def _shift_shares(rows: FloatArray, levels: np.ndarray) -> dict[int, float]:
-    """Mean posterior of every offset from the given levels, over the discs; tiny shares are left out of the sum to 1."""
+    """Mean posterior over the discs of every offset from the given levels; tiny shares are left out of the sum."""
     offsets = FIRST + np.arange(rows.shape[1]) - levels[:, None]
     shares = {int(offset): float(rows[offsets == offset].sum()) for offset in np.unique(offsets)}
     least = SMALLEST_SHARE * sum(shares.values())

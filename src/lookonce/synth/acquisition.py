@@ -73,12 +73,14 @@ def draw_view(rng: np.random.Generator, spine: Spine, around: Surroundings, name
     return _draw_sides(rng, spine, around, name, top, bottom)
 
 
-def _draw_sides(rng: np.random.Generator, spine: Spine, around: Surroundings, name: str, top: float, bottom: float) -> View:
+def _draw_sides(
+    rng: np.random.Generator, spine: Spine, around: Surroundings, name: str, top: float, bottom: float
+) -> View:
     """Front and back borders: mostly from the air behind the skin to somewhere before the spine."""
     inside = (spine.curve.z < top) & (spine.curve.z > bottom)
     line = spine.curve.y[inside]
     skin = np.interp(np.linspace(bottom, top, 32), around.z, around.back)
-    back = skin.min() - rng.uniform(-15, 45)
+    back = skin.min() - (rng.uniform(-15, 45) if rng.random() < 0.9 else rng.uniform(40, 110))
     if rng.random() < 0.2:
         back = line.min() - rng.uniform(25, 60)
     ahead = rng.uniform(45, 110) if rng.random() < 0.6 else rng.uniform(100, 230)
@@ -100,6 +102,8 @@ class Measurement:
         Standard deviation of complex noise relative to the 90th percentile of the picture.
     margins : tuple of int
         Zero-filled pixels at the top, bottom, front and back.
+    sharpening : float
+        Strength of the edge enhancement that consoles apply, 0: none.
     gamma : float
         Exponent applied to the scaled picture (vendors' windowing), 1: none.
     """
@@ -108,10 +112,13 @@ class Measurement:
     blur: tuple[float, float]
     noise: float
     margins: tuple[int, int, int, int]
+    sharpening: float
     gamma: float
 
 
-def draw_measurement(rng: np.random.Generator, spine: Spine, around: Surroundings, y: FloatArray, z: FloatArray) -> Measurement:
+def draw_measurement(
+    rng: np.random.Generator, spine: Spine, around: Surroundings, y: FloatArray, z: FloatArray
+) -> Measurement:
     """Draw the degradation for a grid of columns y and rows z (mm)."""
     spacing = float(z[0] - z[1])
     shape = (len(z), len(y))
@@ -124,7 +131,8 @@ def draw_measurement(rng: np.random.Generator, spine: Spine, around: Surrounding
         sensitivity=_draw_sensitivity(rng, around, y, z),
         blur=(float(low / spacing), float(rng.choice([low, high]) / spacing)),
         noise=float(np.exp(rng.uniform(np.log(0.008), np.log(0.08)))),
-        margins=tuple(margins),
+        margins=(margins[0], margins[1], margins[2], margins[3]),
+        sharpening=float(rng.uniform(0.2, 1.2)) if rng.random() < 0.35 else 0.0,
         gamma=float(np.exp(rng.normal(0, 0.15))) if rng.random() < 0.5 else 1.0,
     )
 
@@ -165,6 +173,9 @@ def measure(rng: np.random.Generator, image: FloatArray, measurement: Measuremen
     bright = np.percentile(picture.ravel()[::7], 90)
     noise = rng.standard_normal((2, *image.shape), dtype=np.float32) * np.float32(measurement.noise * bright)
     picture = np.hypot(picture + noise[0], noise[1])
+    if measurement.sharpening > 0:
+        soft = gaussian_filter(picture, 1.0, truncate=2.0)
+        picture = np.maximum(picture + np.float32(measurement.sharpening) * (picture - soft), 0)
     top, bottom, front, back = measurement.margins
     picture[:top] = 0
     picture[len(picture) - bottom :] = 0

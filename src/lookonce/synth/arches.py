@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lookonce.synth.curve import FloatArray
+from lookonce.synth.curve import FloatArray, IndexArray
 from lookonce.synth.geometry import Spine
 from lookonce.synth.shapes import ellipse, rounded
 from lookonce.synth.sheet import Sheet
@@ -35,7 +35,9 @@ def paint_arches(sheet: Sheet, spine: Spine, fattiness: float, cortex: float) ->
     index = between[spine.curve.index(level)]
     offset = level - root.astype(f32)[index]
     length = bodies.process.astype(f32)[index]
-    _paint_gaps(sheet, spine, behind, offset, np.interp(nodes, middle, bodies.process).astype(f32)[sheet.node], fattiness)
+    _paint_gaps(
+        sheet, spine, behind, offset, np.interp(nodes, middle, bodies.process).astype(f32)[sheet.node], fattiness
+    )
     _paint_processes(sheet, spine, behind, offset, length, index, cortex)
     near_top = sheet.s < spine.dens_height + 6
     if near_top.any():
@@ -44,7 +46,9 @@ def paint_arches(sheet: Sheet, spine: Spine, fattiness: float, cortex: float) ->
         sheet.paint(arch + 0.3 - cortex, Tissue.MARROW)
 
 
-def _paint_gaps(sheet: Sheet, spine: Spine, behind: FloatArray, offset: FloatArray, reach: FloatArray, fattiness: float) -> None:
+def _paint_gaps(
+    sheet: Sheet, spine: Spine, behind: FloatArray, offset: FloatArray, reach: FloatArray, fattiness: float
+) -> None:
     """Interspinous ligaments and fat near the mid-line, the yellow ligament, the supraspinous ligament."""
     end = np.minimum(sheet.s - 4, spine.bottom("S5") - sheet.s)
     thin = np.minimum(5.5 - np.abs(sheet.v) + sheet.noise["coarse"], end)
@@ -58,14 +62,22 @@ def _paint_gaps(sheet: Sheet, spine: Spine, behind: FloatArray, offset: FloatArr
 
 
 def _paint_processes(
-    sheet: Sheet, spine: Spine, behind: FloatArray, offset: FloatArray, length: FloatArray, index: FloatArray, cortex: float
+    sheet: Sheet,
+    spine: Spine,
+    behind: FloatArray,
+    offset: FloatArray,
+    length: FloatArray,
+    index: IndexArray,
+    cortex: float,
 ) -> None:
     """A blade at the mid-line that grows towards its end, a lamina beside it."""
     f32, bodies = np.float32, spine.bodies
     half = bodies.process_half_height.astype(f32)[index]
     along = np.clip(behind / np.maximum(length, 1), 0, 1)
     lumpy = 1.2 * sheet.noise["coarse"]
-    blade = rounded(half * (0.62 + 0.42 * along) - np.abs(offset) + lumpy * 0.4, np.minimum(length - behind, behind + 1.5), 3.0)
+    blade = rounded(
+        half * (0.62 + 0.42 * along) - np.abs(offset) + lumpy * 0.4, np.minimum(length - behind, behind + 1.5), 3.0
+    )
     aside = np.abs(sheet.v - bodies.process_aside.astype(f32)[index] * along)
     blade = np.minimum(blade, 4.2 - aside + 0.5 * lumpy)
     width = bodies.half_width.astype(f32)[index] * 0.75
@@ -75,4 +87,9 @@ def _paint_processes(
     bone = np.where(length > 1, np.maximum(blade, lamina), f32(-9))
     bone = np.minimum(bone, sheet.s - spine.dens_height)
     sheet.paint(bone + 0.5, Tissue.CORTEX)
-    sheet.paint(bone + 0.5 - cortex, Tissue.MARROW, toward=Tissue.FATTY_MARROW, amount=np.clip(0.3 + 0.2 * sheet.noise["coarse"], 0, 1))
+    sheet.paint(
+        bone + 0.5 - cortex,
+        Tissue.MARROW,
+        toward=Tissue.FATTY_MARROW,
+        amount=np.clip(0.3 + 0.2 * sheet.noise["coarse"], 0, 1),
+    )

@@ -95,7 +95,9 @@ def _paint_foramina(sheet: Sheet, spine: Spine, behind: FloatArray, canal: Float
     disc = spine.profiles.disc_index[sheet.node]
     spinal = np.minimum(sheet.s - spine.dens_height, spine.bottom("S3") - sheet.s)
     aside = np.minimum(bodies.half_width.astype(f32)[body] + 6 - np.abs(sheet.v), spinal)
-    hole = rounded(bar(behind, -1, canal + 2), 9 * spine.size - np.abs(sheet.s - spine.discs.centre.astype(f32)[disc] + 2), 6.0)
+    hole = rounded(
+        bar(behind, -1, canal + 2), 9 * spine.size - np.abs(sheet.s - spine.discs.centre.astype(f32)[disc] + 2), 6.0
+    )
     sheet.paint(np.minimum(bar(behind, -2, canal + 6), aside), Tissue.MUSCLE, toward=Tissue.LIGAMENT, amount=0.4)
     lean = np.clip((spine.top("T3") - sheet.s) / 60, 0, 0.7) + 0.3 * sheet.noise["medium"]
     sheet.paint(np.minimum(hole, aside), Tissue.FAT, toward=Tissue.MUSCLE, amount=np.clip(lean, 0, 1))

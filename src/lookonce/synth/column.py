@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lookonce.synth.curve import FloatArray
+from lookonce.synth.curve import FloatArray, IndexArray, Mask
 from lookonce.synth.geometry import Spine, single_precision
 from lookonce.synth.shapes import bar, ellipse, rounded, side_scale
 from lookonce.synth.sheet import Sheet
@@ -71,9 +71,15 @@ def draw_marks(rng: np.random.Generator, spine: Spine) -> Marks:
     count = len(spine.names)
     wear = spine.discs.degeneration
     around = np.stack([np.concatenate([[0.0], wear[:-1]]), wear], 1)
-    plate = rng.choice([-1.0, 1.0], (count, 2), p=[0.35, 0.65]) * (rng.random((count, 2)) < 0.3 * around**2) * rng.uniform(0.3, 1, (count, 2))
+    plate = (
+        rng.choice([-1.0, 1.0], (count, 2), p=[0.35, 0.65])
+        * (rng.random((count, 2)) < 0.3 * around**2)
+        * rng.uniform(0.3, 1, (count, 2))
+    )
     sacral = np.arange(count) >= spine.names.index("S1")
-    spot = np.stack([rng.uniform(4, 15, count), rng.uniform(6, 22, count), rng.uniform(2, 6, count), rng.uniform(0.3, 1, count)], 1)
+    spot = np.stack(
+        [rng.uniform(4, 15, count), rng.uniform(6, 22, count), rng.uniform(2, 6, count), rng.uniform(0.3, 1, count)], 1
+    )
     spot[rng.random(count) > 0.05, 2] = 0
     marks = Marks(
         cortex=rng.uniform(0.7, 1.5),
@@ -84,7 +90,9 @@ def draw_marks(rng: np.random.Generator, spine: Spine) -> Marks:
         marrow=np.clip(rng.beta(1, 3) + rng.normal(0, 0.06, count) + 0.15 * sacral, 0, 1),
         nucleus_centre=rng.normal(0.5, 0.04, count),
         nucleus_length=rng.uniform(0.3, 0.4) + rng.normal(0, 0.02, count),
-        nucleus_height=np.interp(np.arange(count), [0, 6, 17], [0.45, 0.55, 0.85]) * rng.uniform(0.75, 1.2) * rng.uniform(0.85, 1.15, count),
+        nucleus_height=np.interp(np.arange(count), [0, 6, 17], [0.45, 0.55, 0.85])
+        * rng.uniform(0.75, 1.2)
+        * rng.uniform(0.85, 1.15, count),
         cleft=np.clip(rng.uniform(-0.3, 0.8) + rng.normal(0, 0.15, count), 0, 1),
         spot=spot,
     )
@@ -111,8 +119,8 @@ class ColumnField:
         Half height of the nearest disc.
     """
 
-    body: FloatArray
-    disc: FloatArray
+    body: IndexArray
+    disc: IndexArray
     u: FloatArray
     share: FloatArray
     wall: FloatArray
@@ -168,7 +176,9 @@ def paint_column(sheet: Sheet, spine: Spine, marks: Marks) -> None:
     _paint_dens(sheet, spine, marks)
 
 
-def _paint_bodies(sheet: Sheet, spine: Spine, marks: Marks, field: ColumnField, body: FloatArray, plate: FloatArray) -> None:
+def _paint_bodies(
+    sheet: Sheet, spine: Spine, marks: Marks, field: ColumnField, body: FloatArray, plate: FloatArray
+) -> None:
     f32 = np.float32
     marrow = body + CORTEX_OUTSIDE - marks.cortex
     fatty = marks.marrow.astype(f32)[field.body] + 0.12 * sheet.noise["medium"]
@@ -184,11 +194,16 @@ def _paint_bodies(sheet: Sheet, spine: Spine, marks: Marks, field: ColumnField, 
     top = spine.bodies.top.astype(f32)[field.body]
     middle = sheet.s - (top + spine.bodies.bottom.astype(f32)[field.body]) / 2
     length = (marks.vein * spine.bodies.depth_bottom).astype(f32)[field.body]
-    wedge = (0.08 * (marks.vein_height * spine.bodies.depth_bottom).astype(f32)[field.body] - np.abs(middle)) - 1.2 * np.clip(
-        field.u / np.maximum(length, 1), 0, 2
-    )
+    wedge = (
+        0.08 * (marks.vein_height * spine.bodies.depth_bottom).astype(f32)[field.body] - np.abs(middle)
+    ) - 1.2 * np.clip(field.u / np.maximum(length, 1), 0, 2)
     amount = np.clip(marks.vein_height.astype(f32)[field.body] * 0.8 - 0.1 + 0.25 * sheet.noise["medium"], 0, 1)
-    sheet.paint(np.minimum(np.minimum(wedge, field.u - 0.2), 8 - np.abs(sheet.v)), Tissue.MARROW, toward=Tissue.VEIN, amount=amount)
+    sheet.paint(
+        np.minimum(np.minimum(wedge, field.u - 0.2), 8 - np.abs(sheet.v)),
+        Tissue.MARROW,
+        toward=Tissue.VEIN,
+        amount=amount,
+    )
     if marks.spot[:, 2].any():
         spot = marks.spot.astype(f32)[field.body]
         distance = spot[..., 2] - np.hypot(sheet.s - top - spot[..., 0], field.u - spot[..., 1])
@@ -196,7 +211,7 @@ def _paint_bodies(sheet: Sheet, spine: Spine, marks: Marks, field: ColumnField, 
         sheet.paint(distance, Tissue.MARROW, toward=Tissue.FATTY_MARROW, amount=spot[..., 3])
 
 
-def _paint_discs(sheet: Sheet, spine: Spine, marks: Marks, field: ColumnField, sacral: FloatArray) -> None:
+def _paint_discs(sheet: Sheet, spine: Spine, marks: Marks, field: ColumnField, sacral: Mask) -> None:
     f32, discs = np.float32, spine.discs
     height = field.half - np.abs(field.gap)
     relative = np.minimum((field.gap / field.half) ** 2, 1)
@@ -215,7 +230,11 @@ def _paint_discs(sheet: Sheet, spine: Spine, marks: Marks, field: ColumnField, s
     across = (field.u - centre) / (marks.nucleus_length.astype(f32)[field.disc] * depth)
     thin = marks.nucleus_height.astype(f32)[field.disc]
     reach = np.sqrt(np.abs(across) ** 3 + relative / thin**2)
-    cleft = marks.cleft.astype(f32)[field.disc] * np.clip(1 - np.abs(field.gap) / 0.9, 0, 1) * np.clip(1.4 - 2 * np.abs(across), 0, 1)
+    cleft = (
+        marks.cleft.astype(f32)[field.disc]
+        * np.clip(1 - np.abs(field.gap) / 0.9, 0, 1)
+        * np.clip(1.4 - 2 * np.abs(across), 0, 1)
+    )
     amount = np.clip(health - 0.5 * cleft + 0.08 * sheet.noise["medium"], 0, 1) * np.clip((1.05 - reach) * 3, 0, 1)
     nucleus = np.minimum((1.05 - reach) * field.half, disc)
     sheet.paint(nucleus, Tissue.ANNULUS, toward=Tissue.NUCLEUS, amount=amount)
@@ -237,6 +256,11 @@ def _paint_dens(sheet: Sheet, spine: Spine, marks: Marks) -> None:
     scar = np.minimum(bar(sheet.u, 2, depth - 2), 0.5 - np.abs(sheet.s - height - 1))
     sheet.paint(np.minimum(scar, 5 - np.abs(sheet.v)), Tissue.MARROW, toward=Tissue.CORTEX, amount=0.6)
     bend = np.clip(sheet.v**2 / 30, 0, 14)
-    arch = ellipse(sheet.u - (depth + 4.5) * (1 - bend / 20), sheet.s - height * 0.4, 3.4 * spine.size + bend / 4, 5.2 * spine.size + bend / 4)
+    arch = ellipse(
+        sheet.u - (depth + 4.5) * (1 - bend / 20),
+        sheet.s - height * 0.4,
+        3.4 * spine.size + bend / 4,
+        5.2 * spine.size + bend / 4,
+    )
     sheet.paint(arch + CORTEX_OUTSIDE, Tissue.CORTEX)
     sheet.paint(arch + CORTEX_OUTSIDE - marks.cortex, Tissue.MARROW, toward=Tissue.FATTY_MARROW, amount=marks.marrow[0])

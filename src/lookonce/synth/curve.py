@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 FloatArray = NDArray[np.floating]
+IndexArray = NDArray[np.integer]
+Mask = NDArray[np.bool_]
 
 STEP = 0.5
 """Arc length between two samples of the line, mm."""
@@ -110,7 +112,7 @@ class SpineCurve:
         mesh_z, mesh_y = np.meshgrid(rows, columns, indexing="ij")
         s, u = self.project(mesh_y, mesh_z)
         along, across = _linear_weights(z, rows), _linear_weights(y, columns)
-        return tuple((along @ part.astype(np.float32)) @ across.T for part in (s, u))
+        return (along @ s.astype(np.float32)) @ across.T, (along @ u.astype(np.float32)) @ across.T
 
 
 def integrate_line(angle: FloatArray, start: float, shift: FloatArray) -> SpineCurve:

@@ -40,7 +40,11 @@ def random_spine(rng: np.random.Generator, vertebrae: tuple[VertebraSize, ...] =
     Spine
     """
     size = float(np.clip(rng.normal(1.03, 0.09), 0.78, 1.25))
-    table = {field: np.array([getattr(row, field) for row in vertebrae]) for field in VertebraSize.__annotations__ if field != "name"}
+    table = {
+        field: np.array([getattr(row, field) for row in vertebrae])
+        for field in VertebraSize.__annotations__
+        if field != "name"
+    }
     names = [row.name for row in vertebrae]
     wear = _degeneration(rng, names)
     dens = DENS_HEIGHT * size * rng.uniform(0.88, 1.12)
@@ -95,7 +99,9 @@ def _draw_bodies(
     )
 
 
-def _draw_discs(rng: np.random.Generator, names: list[str], bodies: Bodies, height: FloatArray, wear: FloatArray) -> Discs:
+def _draw_discs(
+    rng: np.random.Generator, names: list[str], bodies: Bodies, height: FloatArray, wear: FloatArray
+) -> Discs:
     count = len(height)
     sacral = np.arange(count) >= count - SACRAL_BODIES - COCCYGEAL_BODIES
     half = height / 2
@@ -129,7 +135,9 @@ def _draw_curve(rng: np.random.Generator, names: list[str], table: dict, bodies:
     start, end = -HEAD_ROOM, bodies.bottom[-1] + TAIL_ROOM
     s = start + STEP * np.arange(int((end - start) / STEP))
     smooth = np.interp(s, centre, angle)
-    edges = np.stack([discs.centre[:-1] - discs.half_middle[:-1] * 1.5, discs.centre[:-1] + discs.half_middle[:-1] * 1.5], 1)
+    edges = np.stack(
+        [discs.centre[:-1] - discs.half_middle[:-1] * 1.5, discs.centre[:-1] + discs.half_middle[:-1] * 1.5], 1
+    )
     stepped = np.interp(s, edges.ravel(), np.stack([angle[:-1], angle[1:]], 1).ravel())
     share = rng.uniform(0.3, 0.8)
     direction = np.radians(share * smooth + (1 - share) * stepped)
@@ -145,7 +153,14 @@ def _draw_scoliosis(rng: np.random.Generator, s: FloatArray) -> FloatArray:
 
 
 def _draw_profiles(
-    rng: np.random.Generator, names: list[str], table: dict, size: float, dens: float, curve: SpineCurve, bodies: Bodies, discs: Discs
+    rng: np.random.Generator,
+    names: list[str],
+    table: dict,
+    size: float,
+    dens: float,
+    curve: SpineCurve,
+    bodies: Bodies,
+    discs: Discs,
 ) -> Profiles:
     s, middle = curve.s, (bodies.top + bodies.bottom) / 2
     at = dict(zip(names, middle, strict=True))
@@ -153,7 +168,11 @@ def _draw_profiles(
     def along(values: FloatArray) -> FloatArray:
         return np.interp(s, middle, np.asarray(values, float))
 
-    slip = np.where(rng.random(len(middle)) < 0.03, rng.normal(0, 0.11, len(middle)) * bodies.depth_bottom, rng.normal(0, 0.3, len(middle)))
+    slip = np.where(
+        rng.random(len(middle)) < 0.03,
+        rng.normal(0, 0.11, len(middle)) * bodies.depth_bottom,
+        rng.normal(0, 0.3, len(middle)),
+    )
     slip[names.index("S1") :] = 0
     for upper in range(len(slip) - 2, -1, -1):  # what stands on a slipped body slips with it, and leans back into line
         slip[upper] += 0.75 * slip[upper + 1]
@@ -180,7 +199,7 @@ def _draw_profiles(
 
 def _sac_front(s: FloatArray, dens: float, gap: FloatArray, discs: Discs) -> FloatArray:
     """Front of the sac behind the posterior wall: ligaments of the dens, epidural space, dents by discs."""
-    front = np.where(s < dens + 1, 3.0, gap)
+    front = gap + (3.0 - gap) * np.clip((dens + 8 - s) / 12, 0, 1)
     spread = discs.half_middle + 1.5
     dent = (discs.bulge + 0.7) * np.exp(-(((s[:, None] - discs.centre) / spread) ** 2) / 2)
     return np.maximum(front, dent.max(1))

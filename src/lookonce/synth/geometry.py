@@ -5,14 +5,17 @@ The anatomy is a function of spine coordinates (see `curve`), so one spine serve
 """
 
 from dataclasses import dataclass, fields, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from lookonce.synth.curve import FloatArray, SpineCurve
+from lookonce.synth.curve import FloatArray, IndexArray, SpineCurve
 from lookonce.synth.morphometry import FIRST_DISC_LEVEL
 
-Parts = TypeVar("Parts")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Parts = TypeVar("Parts", bound="DataclassInstance")
 
 NAMED_NEGATIVES = 3
 """Sacral remnants S1/S2, S2/S3 and S3/S4 are listed as look-alikes; lower ones are too small to be seen."""
@@ -110,8 +113,8 @@ class Profiles:
     sac_back: FloatArray
     cord: FloatArray
     cord_position: FloatArray
-    disc_index: FloatArray
-    body_index: FloatArray
+    disc_index: IndexArray
+    body_index: IndexArray
 
 
 @dataclass(frozen=True)
@@ -157,7 +160,7 @@ class Spine:
         return [self.middle(name) for name in values], list(values.values())
 
 
-def truth_points(spine: Spine) -> tuple[FloatArray, FloatArray, FloatArray]:
+def truth_points(spine: Spine) -> tuple[FloatArray, IndexArray, FloatArray]:
     """Posterior tips of the discs and the places that only look like discs.
 
     Returns
@@ -170,7 +173,7 @@ def truth_points(spine: Spine) -> tuple[FloatArray, FloatArray, FloatArray]:
     """
     discs, s_nodes = spine.discs, spine.curve.s
     tip_s = discs.centre + discs.slope * (-discs.bulge - discs.depth / 2)
-    tip_u = -discs.bulge - np.interp(discs.centre, s_nodes, spine.profiles.step_off)
+    tip_u = -discs.bulge - np.interp(tip_s, s_nodes, spine.profiles.step_off)
     tips = spine.curve.to_world(tip_s, tip_u)
     dens = spine.curve.to_world(np.array([0.0, spine.dens_height]), np.array([0.0, 0.0]))
     real = spine.names.index("S1")
@@ -182,5 +185,7 @@ def truth_points(spine: Spine) -> tuple[FloatArray, FloatArray, FloatArray]:
 def single_precision(parts: Parts) -> Parts:
     """A copy of a data class whose floating arrays are float32: painting in double precision takes twice as long."""
     values = {field.name: getattr(parts, field.name) for field in fields(parts)}
-    changed = {name: value.astype(np.float32) for name, value in values.items() if getattr(value, "dtype", None) == np.float64}
+    changed = {
+        name: value.astype(np.float32) for name, value in values.items() if getattr(value, "dtype", None) == np.float64
+    }
     return replace(parts, **changed)

@@ -125,7 +125,10 @@ def _paint_neck_front(sheet: Sheet, spine: Spine, head: Head) -> None:
     tube = np.minimum(np.minimum(width - np.abs(ahead - centre), bar(down, top, end)), 9 - np.abs(sheet.v))
     sheet.paint(tube, Tissue.AIR)
     leaf = 1.3 - np.abs(ahead - centre - 0.45 * (down - spine.middle("C3")) + 2)
-    sheet.paint(np.minimum(np.minimum(leaf, bar(down, spine.middle("C3") - 4, spine.middle("C4") + 6)), 8 - np.abs(sheet.v)), Tissue.MUCOSA)
+    sheet.paint(
+        np.minimum(np.minimum(leaf, bar(down, spine.middle("C3") - 4, spine.middle("C4") + 6)), 8 - np.abs(sheet.v)),
+        Tissue.MUCOSA,
+    )
     gullet = np.minimum(np.minimum(bar(ahead, 1.5, 7.5), bar(down, spine.middle("C6"), end)), 8 - np.abs(sheet.v))
     sheet.paint(gullet, Tissue.MUSCLE, toward=Tissue.MUCOSA, amount=np.clip(1 - np.abs(ahead - 4.5) / 1.5, 0, 1))
     hyoid = 3.5 - np.hypot(ahead - centre - width - 9, down - spine.middle("C3") - 6)
@@ -174,9 +177,16 @@ def _paint_brain(sheet: Sheet, a: FloatArray, b: FloatArray) -> None:
     sheet.paint(np.minimum(cerebrum, 1 - gyri * 4), Tissue.CSF)
     cerebellum = np.minimum(np.minimum(ellipse(a + 43, b - 25 + 0.2 * (a + 43), 32, 25), inside - 1.5), -tent - 1.5)
     leaves = 0.5 + 0.5 * np.sin(17 * np.arctan2(b - 27, a + 14) + 1.6 * sheet.noise["coarse"])
-    sheet.paint(cerebellum, Tissue.GREY_MATTER, toward=Tissue.CSF, amount=np.clip(leaves + 0.4 * sheet.noise["medium"] - 0.4, 0, 0.6))
+    sheet.paint(
+        cerebellum,
+        Tissue.GREY_MATTER,
+        toward=Tissue.CSF,
+        amount=np.clip(leaves + 0.4 * sheet.noise["medium"] - 0.4, 0, 0.6),
+    )
     tree = np.clip(1.2 * leaves + 0.5 * sheet.noise["medium"] - 0.2, 0, 1)
     sheet.paint(cerebellum - 6, Tissue.WHITE_MATTER, toward=Tissue.GREY_MATTER, amount=tree)
-    stem = np.maximum(ellipse(a - 4, b - 36, 13, 14), np.minimum(bar(b, -16, 60), 7 - np.abs(a + 9 - 0.26 * np.maximum(b, 0))))
+    stem = np.maximum(
+        ellipse(a - 4, b - 36, 13, 14), np.minimum(bar(b, -16, 60), 7 - np.abs(a + 9 - 0.26 * np.maximum(b, 0)))
+    )
     sheet.paint(np.minimum(stem, inside), Tissue.CORD)
     sheet.paint(ellipse(a + 11, b - 31 - 0.4 * (a + 11), 4.0, 8), Tissue.CSF)

@@ -6,7 +6,8 @@ The numbers are rounded and smoothed over neighbouring levels; they are means of
   861-869 (cervical) and 888-901 (thoracic), Spine 17 (1992) 299-306 (lumbar). Thoracic and lumbar heights are
   raised a few per cent towards Busscher et al., Eur Spine J 19 (2010) 1104-1114, who measured larger subjects.
 - Disc heights: Gilad and Nissan, Spine 11 (1986) 154-157 (cervical, lumbar); Busscher et al. 2010 (thoracic).
-- Cord diameters: rounded from Frostell et al., Front Neurol 7 (2016) 238. The conus ends near L1/L2, the thecal sac near S2.
+- Cord diameters: rounded from Frostell et al., Front Neurol 7 (2016) 238. The conus ends near L1/L2,
+  the thecal sac near S2.
 - Sacrum, coccyx and all widths far from the mid-line: estimates by eye from textbook figures.
 """
 

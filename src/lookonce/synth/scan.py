@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lookonce.synth.acquisition import Measurement, View, draw_measurement, draw_view, measure, scale_robustly
-from lookonce.synth.curve import FloatArray
+from lookonce.synth.curve import FloatArray, IndexArray, Mask
 from lookonce.synth.geometry import truth_points
 from lookonce.synth.person import Person, draw_person, paint_person
 from lookonce.synth.sheet import add_texture, lay_grid
@@ -41,7 +41,7 @@ class SimulatedSlab:
     image: FloatArray
     spacing: float
     points: FloatArray
-    levels: FloatArray
+    levels: IndexArray
     lateral: FloatArray
     negatives: FloatArray
     field_of_view: str
@@ -67,7 +67,7 @@ class SimulatedScan:
     image: FloatArray
     affine: FloatArray
     points: FloatArray
-    levels: FloatArray
+    levels: IndexArray
     contrast: str
     field_of_view: str
 
@@ -183,7 +183,9 @@ def simulate_scan(
     measurement = draw_measurement(rng, person.spine, person.around, y, z)
     painter = _Painter(rng, person, y, z, signal)
     parts = (0.0,) if step < 2 else (-0.25 * step, 0.25 * step)
-    slices = [measure(rng, np.mean([painter.paint(float(at + part)) for part in parts], axis=0), measurement) for at in x]
+    slices = [
+        measure(rng, np.mean([painter.paint(float(at + part)) for part in parts], axis=0), measurement) for at in x
+    ]
     volume = scale_robustly(np.stack(slices), measurement.gamma)[:, ::-1, ::-1].transpose(0, 2, 1)
     affine = np.diag([step, spacing, spacing, 1.0])
     affine[:3, 3] = x[0], y[-1], z[-1]
@@ -199,7 +201,9 @@ def simulate_scan(
 class _Painter:
     """Paints planes of one person on one grid; planes share textures, so neighbours look alike."""
 
-    def __init__(self, rng: np.random.Generator, person: Person, y: FloatArray, z: FloatArray, signal: FloatArray) -> None:
+    def __init__(
+        self, rng: np.random.Generator, person: Person, y: FloatArray, z: FloatArray, signal: FloatArray
+    ) -> None:
         self._person = person
         self._signal = signal
         self._grid = lay_grid(person.spine.curve, y, z)
@@ -236,7 +240,7 @@ def _to_pixels(points: FloatArray, y: FloatArray, z: FloatArray) -> FloatArray:
     return np.stack([(z[0] - points[:, 2]) / (z[0] - z[1]), (y[0] - points[:, 1]) / (y[0] - y[1])], axis=1)
 
 
-def _inside(pixels: FloatArray, shape: tuple[int, int], measurement: Measurement) -> FloatArray:
+def _inside(pixels: FloatArray, shape: tuple[int, int], measurement: Measurement) -> Mask:
     """Which pixels lie in the image and not in its zero-filled margins."""
     top, bottom, front, back = measurement.margins
     rows = (pixels[:, 0] >= top) & (pixels[:, 0] <= shape[0] - 1 - bottom)

@@ -55,7 +55,9 @@ class Sheet:
     image: FloatArray
     label: NDArray[np.uint8]
 
-    def paint(self, distance: FloatArray, tissue: Tissue, *, toward: Tissue | None = None, amount: FloatArray | float = 1.0) -> None:
+    def paint(
+        self, distance: FloatArray, tissue: Tissue, *, toward: Tissue | None = None, amount: FloatArray | float = 1.0
+    ) -> None:
         """Paint a structure over what is there.
 
         Parameters
@@ -186,7 +188,7 @@ def lay_grid(curve: SpineCurve, y: FloatArray, z: FloatArray) -> SheetGrid:
 def add_texture(sheet: Sheet) -> None:
     """Make the inside of every tissue uneven, in place; strength and scale are the tissue's own."""
     strength = property_table("texture").astype(np.float32)
-    change = np.float32(1)
+    change: FloatArray = np.ones_like(sheet.image)
     for column, name in enumerate(("coarse", "medium", "fine")):
         change = change + strength[:, column][sheet.label] * sheet.noise[name]
     sheet.image[...] *= np.maximum(change, np.float32(0.05))

@@ -52,7 +52,9 @@ def draw_signals(rng: np.random.Generator, contrast: str) -> FloatArray:
 
 def _t1(rng: np.random.Generator, field: int) -> FloatArray:
     if rng.random() < 0.3:
-        return _gradient_echo(rng, field, rng.uniform(6, 12), rng.uniform(2, 5), rng.uniform(9, 25), fat_kept=rng.choice([1.0, 0.1]))
+        return _gradient_echo(
+            rng, field, rng.uniform(6, 12), rng.uniform(2, 5), rng.uniform(9, 25), fat_kept=rng.choice([1.0, 0.1])
+        )
     return _spin_echo(rng, field, rng.uniform(380, 850), rng.uniform(7, 16))
 
 
@@ -75,14 +77,22 @@ def _gre(rng: np.random.Generator, field: int) -> FloatArray:
     long = rng.random() < 0.4
     repeat = rng.uniform(300, 800) if long else rng.uniform(6, 30)
     echo = rng.uniform(8, 22) if long else rng.uniform(2, 7)
-    return _gradient_echo(rng, field, repeat, echo, rng.uniform(5, 35), fat_kept=rng.uniform(0, 0.12) if water_only else 1.0)
+    return _gradient_echo(
+        rng, field, repeat, echo, rng.uniform(5, 35), fat_kept=rng.uniform(0, 0.12) if water_only else 1.0
+    )
 
 
 _SEQUENCES = {"t1": _t1, "t2": _t2, "pd": _pd, "stir": _stir, "gre": _gre}
 
 
 def _spin_echo(
-    rng: np.random.Generator, field: int, repeat: float, echo: float, *, inversion: float | None = None, fat_kept: float = 1.0
+    rng: np.random.Generator,
+    field: int,
+    repeat: float,
+    echo: float,
+    *,
+    inversion: float | None = None,
+    fat_kept: float = 1.0,
 ) -> FloatArray:
     """|M| of a (inversion-prepared) fast spin echo; times in ms."""
 
@@ -97,7 +107,9 @@ def _spin_echo(
     return _mix(rng, water, fat)
 
 
-def _gradient_echo(rng: np.random.Generator, field: int, repeat: float, echo: float, flip: float, *, fat_kept: float) -> FloatArray:
+def _gradient_echo(
+    rng: np.random.Generator, field: int, repeat: float, echo: float, flip: float, *, fat_kept: float
+) -> FloatArray:
     """|M| of a spoiled gradient echo with flip angle in degrees; times in ms."""
 
     def magnitude(t1: FloatArray, t2_star: FloatArray) -> FloatArray:
@@ -128,7 +140,7 @@ def _flow(rng: np.random.Generator, signals: FloatArray, contrast: str) -> Float
 
 
 def _random_signals(rng: np.random.Generator) -> FloatArray:
-    """Any intensity for any tissue; air and cortex stay dark most of the time, kinds of marrow and of fat stay alike."""
+    """Any intensity for any tissue; air and cortex mostly stay dark, kinds of marrow and of fat stay alike."""
     signals = rng.uniform(0.06, 1.0, len(Tissue))
     near = rng.normal(0, 0.08, 4)
     signals[Tissue.FATTY_MARROW] = signals[Tissue.MARROW] + near[0]

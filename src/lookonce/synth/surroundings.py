@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from lookonce.synth.curve import FloatArray
+from lookonce.synth.curve import FloatArray, IndexArray
 from lookonce.synth.geometry import Spine
 from lookonce.synth.sheet import Sheet
 from lookonce.synth.tissues import Tissue
@@ -19,7 +19,18 @@ OUTLINE_BLUR = 11.0
 """Smoothing of the outlines, steps of z: skin bridges the bends of the spine."""
 BACK_MUSCLE = {"C2": 42.0, "C5": 44.0, "T1": 46.0, "T6": 42.0, "T12": 42.0, "L3": 46.0, "S1": 34.0, "S4": 24.0}
 BACK_FAT = {"C2": 7.0, "C7": 9.0, "T3": 9.0, "T9": 6.0, "L1": 7.0, "L5": 15.0, "S2": 20.0, "S5": 18.0}
-FRONT_DEPTH = {"C2": 78.0, "C5": 62.0, "T1": 56.0, "T3": 72.0, "T5": 98.0, "T9": 140.0, "L1": 140.0, "L5": 125.0, "S3": 140.0, "Co2": 150.0}
+FRONT_DEPTH = {
+    "C2": 78.0,
+    "C5": 62.0,
+    "T1": 56.0,
+    "T3": 72.0,
+    "T5": 98.0,
+    "T9": 140.0,
+    "L1": 140.0,
+    "L5": 125.0,
+    "S3": 140.0,
+    "Co2": 150.0,
+}
 BELLY_DEPTH = {"T9": 0.0, "L1": 140.0, "L5": 125.0, "S3": 140.0, "Co2": 0.0}
 FRONT_FAT = {"C2": 4.0, "T3": 8.0, "L1": 18.0, "S2": 22.0}
 """Mean distances at named levels, mm; the belly's part is what a fuller or flatter belly scales."""
@@ -42,8 +53,8 @@ class Organs:
 
     centre: FloatArray
     radius: FloatArray
-    tissue: FloatArray
-    wall: FloatArray
+    tissue: IndexArray
+    wall: IndexArray
     thickness: FloatArray
 
 
@@ -115,7 +126,7 @@ def draw_surroundings(rng: np.random.Generator, spine: Spine) -> Surroundings:
 def _draw_back(
     rng: np.random.Generator, spine: Spine, line: FloatArray, s: FloatArray, fatness: float
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Back border of the muscles, the skin behind it and the fat between them, at the heights where the line is at y, s."""
+    """Back border of the muscles, the skin and the fat between them, at heights where the line has these y and s."""
     canal = spine.profiles.canal[spine.curve.index(s)]
     muscle = np.interp(s, *spine.along(BACK_MUSCLE)) * spine.size * rng.uniform(0.85, 1.2) + canal * 0.5
     fat = np.interp(s, *spine.along(BACK_FAT)) * fatness * rng.uniform(0.6, 1.4) + 2.5
@@ -130,9 +141,19 @@ def _draw_organs(rng: np.random.Generator, spine: Spine) -> Organs:
     size, curve = spine.size, spine.curve
     rows: list[tuple] = []
 
-    def add(level: str, ahead: float, x: float, radius: tuple[float, float, float], tissue: Tissue, wall: Tissue, thickness: float) -> None:
+    def add(
+        level: str,
+        ahead: float,
+        x: float,
+        radius: tuple[float, float, float],
+        tissue: Tissue,
+        wall: Tissue,
+        thickness: float,
+    ) -> None:
         point = curve.to_world(np.array([spine.middle(level)]), np.array([0.0]))[0]
-        rows.append((point[0] + x, point[1] + ahead * size, point[2], *(size * r for r in radius), tissue, wall, thickness))
+        rows.append(
+            (point[0] + x, point[1] + ahead * size, point[2], *(size * r for r in radius), tissue, wall, thickness)
+        )
 
     def spread(value: float) -> float:
         return value * rng.uniform(0.7, 1.3)
@@ -147,11 +168,29 @@ def _draw_organs(rng: np.random.Generator, spine: Spine) -> Organs:
         width = rng.uniform(7, 18)
         radius = (width * rng.uniform(1, 2), width, width * rng.uniform(0.6, 1.6))
         add(level, rng.uniform(62, 130), rng.normal(0, 25), radius, kind, Tissue.ORGAN, rng.uniform(0.8, 2.5))
-    add("S3", spread(85), rng.normal(0, 5), (spread(38), spread(28), spread(22)), Tissue.FLUID, Tissue.MUSCLE, spread(3.5))
-    add("S2", spread(52), rng.normal(0, 8), (spread(25), spread(18), spread(26)), Tissue.ORGAN, Tissue.MUSCLE, spread(3))
+    add(
+        "S3",
+        spread(85),
+        rng.normal(0, 5),
+        (spread(38), spread(28), spread(22)),
+        Tissue.FLUID,
+        Tissue.MUSCLE,
+        spread(3.5),
+    )
+    add(
+        "S2", spread(52), rng.normal(0, 8), (spread(25), spread(18), spread(26)), Tissue.ORGAN, Tissue.MUSCLE, spread(3)
+    )
     for level in ("S3", "S5"):
         content = Tissue.AIR if rng.random() < 0.6 else Tissue.BOWEL
-        add(level, rng.uniform(18, 34), rng.normal(0, 8), (14, spread(9), spread(17)), content, Tissue.MUSCLE, spread(2.5))
+        add(
+            level,
+            rng.uniform(18, 34),
+            rng.normal(0, 8),
+            (14, spread(9), spread(17)),
+            content,
+            Tissue.MUSCLE,
+            spread(2.5),
+        )
     add("Co3", spread(115), 0, (12, spread(9), spread(18)), Tissue.MARROW, Tissue.CORTEX, 1.2)
     table = np.array(rows, float)
     kinds = table[:, 6:8].astype(int)
@@ -220,10 +259,14 @@ def _paint_vessels(sheet: Sheet, spine: Spine, around: Surroundings, inner: Floa
     sheet = sheet.near(85, 2)
     if sheet.empty:
         return
-    depth = np.interp(spine.curve.s, (bodies.top + bodies.bottom) / 2, bodies.depth_bottom).astype(np.float32)[sheet.node]
+    depth = np.interp(spine.curve.s, (bodies.top + bodies.bottom) / 2, bodies.depth_bottom).astype(np.float32)[
+        sheet.node
+    ]
     start, end = spine.top("T4"), spine.bottom("L4")
     trunk, middle = np.minimum(sheet.s - start, end - sheet.s), spine.top("T10")
-    sheet.paint(np.minimum(np.minimum(sheet.u, depth + 7 - sheet.u), trunk + 6), Tissue.FAT, toward=Tissue.MUSCLE, amount=0.25)
+    sheet.paint(
+        np.minimum(np.minimum(sheet.u, depth + 7 - sheet.u), trunk + 6), Tissue.FAT, toward=Tissue.MUSCLE, amount=0.25
+    )
     radius, x = around.aorta
     for centre_x, tissue_radius in ((x, radius), (x + 24, radius * 0.9)):
         drift = np.float32(0.16) * np.maximum(middle - sheet.s, 0)

@@ -6,7 +6,13 @@ import numpy as np
 
 from lookonce.synth.curve import FloatArray
 
-FIELD_SIZES = {"broad": (30.0, 30.0), "coarse": (12.0, 12.0), "medium": (4.5, 4.5), "fine": (1.8, 1.8), "streak": (26.0, 3.2)}
+FIELD_SIZES = {
+    "broad": (30.0, 30.0),
+    "coarse": (12.0, 12.0),
+    "medium": (4.5, 4.5),
+    "fine": (1.8, 1.8),
+    "streak": (26.0, 3.2),
+}
 """Correlation lengths (along z, along y) of the fields every sheet carries, mm."""
 
 
@@ -25,7 +31,9 @@ def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], scale: tuple[
     -------
     (H, W) float32 array
     """
-    rows, columns = (_spline_weights(count, max(size, 1.0), rng.random()) for count, size in zip(shape, scale, strict=True))
+    rows, columns = (
+        _spline_weights(count, max(size, 1.0), rng.random()) for count, size in zip(shape, scale, strict=True)
+    )
     lattice = rng.standard_normal((rows.shape[1], columns.shape[1]), dtype=np.float32)
     return rows @ lattice @ columns.T
 

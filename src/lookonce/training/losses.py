@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 
 #: Background is many pixels and discs are few: a disc's pixel weighs this much more.
 DISC_WEIGHT = 12.0

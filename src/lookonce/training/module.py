@@ -10,14 +10,28 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from lookonce import models
+from lookonce.errors import UsageError
+from lookonce.models.hourglass import StackedHourglass
 from lookonce.training.losses import levels_loss, names_loss
 from lookonce.training.recipe import Recipe
 
 
-def build_network(recipe: Recipe) -> nn.Module:
-    """The untrained network of a recipe."""
+def build_network(recipe: Recipe) -> StackedHourglass:
+    """The untrained network of a recipe.
+
+    Raises
+    ------
+    UsageError
+        If there is no such network or option, it does not find discs, or it cannot take pictures of the recipe's size.
+    """
     options = {**recipe.model.options, "classes": recipe.target.classes, "in_channels": recipe.input.channels}
-    return models.build(recipe.model.name, **options).to(memory_format=torch.channels_last)
+    network = models.build(recipe.model.name, **options)
+    if not isinstance(network, StackedHourglass):
+        raise UsageError(f"model {recipe.model.name} does not find discs; choose another for model.name")
+    height, width = recipe.input.shape
+    if height % network.multiple or width % network.multiple:
+        raise UsageError(f"input.shape {height} x {width}: this network takes multiples of {network.multiple} pixels")
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs leave it out
 
 
 class DiscTraining(lightning.LightningModule):
@@ -31,6 +45,8 @@ class DiscTraining(lightning.LightningModule):
         if recipe.optimizer.average_decay is not None:
             average = get_ema_multi_avg_fn(recipe.optimizer.average_decay)
             self.averaged = AveragedModel(self.network, multi_avg_fn=average, use_buffers=True)
+            # DDP would wait for the gradients of these copies, which never come.
+            self.averaged.requires_grad_(False)
 
     @property
     def result(self) -> nn.Module:
@@ -38,26 +54,25 @@ class DiscTraining(lightning.LightningModule):
         return self.network if self.averaged is None else self.averaged.module
 
     def training_step(self, batch: dict[str, Tensor], _index: int) -> Tensor:
-        image = batch["image"].to(memory_format=torch.channels_last)
-        loss = names_loss if self.recipe.target.kind == "names" else levels_loss
-        parts = loss(self.network(image).scores, batch)
+        """Loss of one batch; its parts are logged as `train/*`."""
+        parts = self._loss_parts(self.network, batch)
         self.log_dict({f"train/{name}": value.detach() for name, value in parts.items()}, prog_bar=True)
         return parts["total"]
 
     def validation_step(self, batch: dict[str, Tensor], _index: int) -> None:
-        image = batch["image"].to(memory_format=torch.channels_last)
-        loss = names_loss if self.recipe.target.kind == "names" else levels_loss
-        parts = loss(self.result(image).scores, batch)
-        self.log_dict(
-            {f"val/{name}": value for name, value in parts.items()}, on_epoch=True, sync_dist=True, batch_size=len(image)
-        )
+        """Log the loss of the network to keep as `val/*`."""
+        parts = self._loss_parts(self.result, batch)
+        values = {f"val/{name}": value for name, value in parts.items()}
+        self.log_dict(values, on_epoch=True, sync_dist=True, batch_size=len(batch["image"]))
 
     def on_before_zero_grad(self, _optimizer: torch.optim.Optimizer) -> None:
-        # Called once after every optimizer step, whatever the accumulation: the place for the running average.
+        """Take the weights of the last optimizer step into the running average."""
+        # Called once between two optimizer steps, whatever the accumulation.
         if self.averaged is not None and self.global_step > 0:
             self.averaged.update_parameters(self.network)
 
     def configure_optimizers(self) -> Any:
+        """The recipe's optimizer, its rate set before every step."""
         plan = self.recipe.optimizer
         parameters = self.network.parameters()
         optimizer: torch.optim.Optimizer
@@ -67,6 +82,10 @@ class DiscTraining(lightning.LightningModule):
             optimizer = torch.optim.RMSprop(parameters, lr=plan.learning_rate, weight_decay=plan.weight_decay)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _loss_parts(self, network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        loss = names_loss if self.recipe.target.kind == "names" else levels_loss
+        return loss(network(batch["image"].to(memory_format=torch.channels_last)).scores, batch)
 
     def _rate(self, step: int) -> float:
         plan, share = self.recipe.optimizer, min(step / self.recipe.steps, 1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -65,7 +66,7 @@ class Recipe(_Part):
     input: InputPart
     target: Target
     augmentation: Augmentation = Augmentation()
-    data: tuple[SourcePart, ...]
+    data: tuple[SourcePart, ...] = Field(min_length=1)
     optimizer: OptimizerPart
     batch_size: int = Field(gt=0)
     epochs: int = Field(gt=0)
@@ -90,13 +91,18 @@ def load_recipe(name_or_path: str, changes: list[str] | None = None) -> Recipe:
         If there is no such recipe, or a field is unknown or wrong; the message names the field.
     """
     path = Path(name_or_path)
-    if path.suffix in {".yaml", ".yml"} and path.exists():
+    if path.suffix in {".yaml", ".yml", ".json"} and path.exists():
         text = path.read_text()
     elif name_or_path in recipe_names():
         text = (resources.files("lookonce.recipes") / f"{name_or_path}.yaml").read_text()
     else:
         raise UsageError(f"no recipe {name_or_path!r}; shipped are {', '.join(recipe_names())}, or give a .yaml file")
-    fields = yaml.safe_load(text)
+    try:
+        fields = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UsageError(f"recipe {name_or_path}: is no YAML ({_one_line(error)})") from error
+    if not isinstance(fields, dict):
+        raise UsageError(f"recipe {name_or_path}: holds no fields; see `lookonce recipes` for some that do")
     for change in changes or []:
         _apply(fields, change)
     try:
@@ -117,11 +123,22 @@ def recipe_names() -> list[str]:
 
 
 def subjects_of(part: SourcePart) -> list[str] | None:
-    """Subject ids of a source's pinned list (a shipped split by name, or a path), or None for all."""
+    """Subject ids of a source's pinned list (a shipped split by name, or a path), or None for all.
+
+    Raises
+    ------
+    UsageError
+        If there is no such list.
+    """
     if part.subjects is None:
         return None
     shipped = resources.files("lookonce.recipes") / "splits" / f"{part.subjects}.txt"
-    text = shipped.read_text() if shipped.is_file() else Path(part.subjects).read_text()
+    try:
+        text = shipped.read_text() if shipped.is_file() else Path(part.subjects).read_text()
+    except OSError as error:
+        raise UsageError(
+            f"data.subjects {part.subjects}: neither a shipped list nor a file that can be read ({error.strerror})"
+        ) from error
     return [line.split("#")[0].strip() for line in text.splitlines() if line.split("#")[0].strip()]
 
 
@@ -130,16 +147,25 @@ def _apply(fields: dict[str, Any], change: str) -> None:
     if not separator:
         raise UsageError(f"--set {change}: write it as key=value, for example --set optimizer.learning_rate=1e-4")
     *parents, last = key.split(".")
-    for parent in parents:
-        fields = fields.setdefault(parent, {})
-    # YAML reads 1e-4 as text; a number is a number here.
-    parsed = yaml.safe_load(value)
-    fields[last] = float(parsed) if isinstance(parsed, str) and _is_number(parsed) else parsed
-
-
-def _is_number(text: str) -> bool:
+    place: Any = fields
     try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+        for parent in parents:
+            place = place[int(parent)] if isinstance(place, list) else place.setdefault(parent, {})
+        place[int(last) if isinstance(place, list) else last] = _parsed(value)
+    except (AttributeError, IndexError, TypeError, ValueError, yaml.YAMLError) as error:
+        raise UsageError(f"--set {change}: does not fit the recipe ({_one_line(error)})") from error
+
+
+def _parsed(text: str) -> Any:
+    """Read a YAML value, where 1e-4 is a number too: YAML itself wants 1.0e-4."""
+    value = yaml.safe_load(text)
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return float(value)
+    return value
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")

@@ -6,27 +6,37 @@ import ctypes
 import json
 import platform
 from pathlib import Path
+from typing import Any
 
 import lightning
 import torch
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from safetensors.torch import save_model
 from torch.utils.data import DataLoader
 
 from lookonce import __version__
+from lookonce.datasets.augment import Augmentation
 from lookonce.datasets.sources import BidsSource, PreparedSource, SimulatedSource, Source
 from lookonce.datasets.stream import PictureStream
 from lookonce.errors import InputError, UsageError
+from lookonce.io.files import write_text
+from lookonce.training.logs import only_progress, open_loggers
 from lookonce.training.module import DiscTraining
 from lookonce.training.recipe import Recipe, SourcePart, subjects_of
 
 #: Pictures of the fixed, unaugmented set that `val/*` is computed on after every epoch.
 VALIDATION_PICTURES = 48
+CHECKPOINT_FILE = "last.ckpt"
 
 
 def train(
-    recipe: Recipe, *, data: Path | None, out: Path, resume: bool = False, cache: Path | None = None, progress: bool = True
+    recipe: Recipe,
+    *,
+    data: Path | None,
+    out: Path,
+    resume: bool = False,
+    cache: Path | None = None,
+    progress: bool = True,
 ) -> Path:
     """Train a recipe; everything lands in `out`.
 
@@ -52,21 +62,23 @@ def train(
     Raises
     ------
     UsageError
-        If the run folder holds another run and `resume` is not set.
+        If the run folder holds a run and `resume` is not set, or one of another recipe and it is; or the recipe does
+        not fit together.
     InputError
         If the data is not there.
     """
-    last = out / "last.ckpt"
-    if last.exists() and not resume:
-        raise UsageError(f"{out} already holds a run; go on with --resume or choose another --out")
+    checkpoint = out / CHECKPOINT_FILE if (out / CHECKPOINT_FILE).exists() else None
+    if checkpoint is not None:
+        _check_resumable(recipe, out, resume)
     keep_freed_memory()
     lightning.seed_everything(recipe.seed, verbose=False)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "recipe.json").write_text(recipe.model_dump_json(indent=1))
     module = DiscTraining(recipe)
-    trainer = _trainer(recipe, out, progress)
-    stream = RunData(recipe, data, cache or out / "pictures", stride=module.network.stride)
-    trainer.fit(module, datamodule=stream, ckpt_path=str(last) if resume and last.exists() else None, weights_only=True)
+    stream = RunData(recipe, data, cache or out / "pictures", stride=module.network.output_stride)
+    with only_progress():
+        trainer = _trainer(recipe, out, progress, done_steps=_steps_done(checkpoint))
+        if checkpoint is None and trainer.is_global_zero:
+            write_text(out / "recipe.json", recipe.model_dump_json(indent=1))
+        trainer.fit(module, datamodule=stream, ckpt_path=checkpoint, weights_only=True)
     weights = out / "weights.safetensors"
     if trainer.is_global_zero:
         save_model(module.result, str(weights))
@@ -84,27 +96,28 @@ class RunData(lightning.LightningDataModule):
         self.sources = [(_source(part, data, cache, recipe.seed), part.weight) for part in recipe.data]
 
     def train_dataloader(self) -> DataLoader:
+        """Batches of the current epoch."""
         assert self.trainer is not None
         length = self.recipe.steps_per_epoch * self.recipe.batch_size * self.trainer.world_size
-        stream = self._stream(seed=self.recipe.seed, start=self.trainer.current_epoch * length, length=length)
-        return DataLoader(
-            stream, batch_size=self.recipe.batch_size, num_workers=self.recipe.workers, persistent_workers=False
-        )
+        start = self.trainer.current_epoch * length
+        stream = self._stream(self.recipe.augmentation, seed=self.recipe.seed, start=start, length=length)
+        return DataLoader(stream, batch_size=self.recipe.batch_size, num_workers=self.recipe.workers)
 
     def val_dataloader(self) -> DataLoader:
-        stream = self._stream(seed=self.recipe.seed + 1, start=0, length=VALIDATION_PICTURES)
+        """Batches of the fixed set."""
+        stream = self._stream(None, seed=self.recipe.seed + 1, start=0, length=VALIDATION_PICTURES)
         return DataLoader(stream, batch_size=self.recipe.batch_size)
 
-    def _stream(self, *, seed: int, start: int, length: int) -> PictureStream:
+    def _stream(self, augmentation: Augmentation | None, *, seed: int, start: int, length: int) -> PictureStream:
         recipe = self.recipe
         return PictureStream(
             self.sources,
             shape=recipe.input.shape,
             spacing=recipe.input.spacing_mm,
-            stride=1 if recipe.target.kind == "levels" else self.stride,
+            stride=self.stride,
             channels=recipe.input.channels,
             target=recipe.target,
-            augmentation=recipe.augmentation,
+            augmentation=augmentation,
             seed=seed,
             start=start,
             length=length,
@@ -122,11 +135,40 @@ def keep_freed_memory() -> None:
     libc.mallopt(top_pad, 2**28)
 
 
-def _trainer(recipe: Recipe, out: Path, progress: bool) -> lightning.Trainer:
-    callbacks = [
-        ModelCheckpoint(dirpath=out, filename="last", save_top_k=1, enable_version_counter=False),
-        LearningRateMonitor(),
-    ]
+def _check_resumable(recipe: Recipe, out: Path, resume: bool) -> None:
+    """Raise UsageError unless `out` may be gone on with: asked for, and with the recipe that it was started with."""
+    if not resume:
+        raise UsageError(f"{out} already holds a run; go on with --resume or choose another --out")
+    record = out / "recipe.json"
+    try:
+        begun = Recipe.model_validate_json(record.read_text())
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{record}: cannot be read, so the run cannot go on; choose another --out") from error
+    free = {"description", "workers"}  # neither changes the result
+    other = [name for name in Recipe.model_fields if name not in free and getattr(begun, name) != getattr(recipe, name)]
+    if other:
+        raise UsageError(
+            f"{out} was started with another recipe (they differ in {', '.join(other)}); "
+            f"go on with {record} as RECIPE, or choose another --out"
+        )
+
+
+def _steps_done(checkpoint: Path | None) -> int:
+    if checkpoint is None:
+        return 0
+    state: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+    return int(state["global_step"])
+
+
+def _trainer(recipe: Recipe, out: Path, progress: bool, *, done_steps: int) -> lightning.Trainer:
+    # Not `save_last`, which waits for the end of the training: this one file is replaced, whole, after every epoch.
+    checkpoints = ModelCheckpoint(
+        dirpath=out,
+        filename=Path(CHECKPOINT_FILE).stem,
+        enable_version_counter=False,
+        save_on_train_epoch_end=True,
+    )
+    callbacks = [checkpoints, LearningRateMonitor()]
     if progress:
         callbacks.append(TQDMProgressBar(refresh_rate=10))
     return lightning.Trainer(
@@ -138,9 +180,9 @@ def _trainer(recipe: Recipe, out: Path, progress: bool) -> lightning.Trainer:
         gradient_clip_val=recipe.optimizer.clip_norm,
         reload_dataloaders_every_n_epochs=1,
         num_sanity_val_steps=0,
-        log_every_n_steps=10,
+        log_every_n_steps=min(10, recipe.steps_per_epoch),
         callbacks=callbacks,
-        logger=[CSVLogger(out, name="", version=""), TensorBoardLogger(out, name="", version="")],
+        logger=open_loggers(out, done_steps=done_steps),
         enable_progress_bar=progress,
         enable_model_summary=False,
         default_root_dir=out,

@@ -1,0 +1,256 @@
+"""The chain against every labelling there is, and what its answers must mean."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from lookonce.anatomy import ADULT_SPACING
+from lookonce.decode.chain import FIRST, LAST, SMALLEST_SHARE, ChainSettings, _Lattice, decode_chain
+from lookonce.decode.heatmaps import Candidates
+
+CLASSES = LAST + 1
+FLAT = np.full(CLASSES, -np.log(CLASSES))
+
+
+def candidates_at(points, probability=0.9, evidence: NDArray | None = None) -> Candidates:
+    """Candidates at world points (N, 3) in mm, with flat evidence unless given."""
+    world = np.asarray(points, dtype=np.float64).reshape(-1, 3)
+    heights = np.broadcast_to(np.asarray(probability, dtype=np.float64), len(world)).copy()
+    evidence = np.tile(FLAT, (len(world), 1)) if evidence is None else evidence
+    return Candidates(slab=world.copy(), world_mm=world, probability=heights, evidence=evidence)
+
+
+def spine(levels, stature: float = 1.0) -> NDArray:
+    """World points (N, 3) of the discs of some SCT levels of a straight, upright spine, C1/C2 at the origin."""
+    heights = [-stature * ADULT_SPACING.between(FIRST, level) if level > FIRST else 0.0 for level in levels]
+    return np.column_stack([np.zeros(len(heights)), np.zeros(len(heights)), heights])
+
+
+def says(level: int, share: float = 0.9) -> NDArray:
+    """Evidence, (CLASSES,) log-probabilities, of a network that takes a place for this disc."""
+    names = np.full(CLASSES, (1 - share) / (CLASSES - 1))
+    names[level] = share
+    return np.log(names)
+
+
+def named(levels, told: dict[int, int]) -> NDArray:
+    """Evidence (N, CLASSES): flat but at the positions in `told`, where the network names a level."""
+    evidence = np.tile(FLAT, (len(levels), 1))
+    for position, level in told.items():
+        evidence[position] = says(level)
+    return evidence
+
+
+@st.composite
+def small_problems(draw: st.DrawFn) -> _Lattice:
+    """Lattices of up to four candidates in a rough column, with any heights, evidence and room."""
+    count = draw(st.integers(1, 4))
+    steps = [draw(st.floats(8, 60)) for _ in range(count)]
+    sideways = [(draw(st.floats(-25, 25)), draw(st.floats(-25, 25))) for _ in range(count)]
+    points = np.column_stack([np.array(sideways), -np.cumsum(steps)])
+    probability = np.array([draw(st.floats(0.05, 0.99)) for _ in range(count)])
+    logits = np.random.default_rng(draw(st.integers(0, 2**32 - 1))).normal(0, 2, (count, CLASSES))
+    evidence = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    room = st.one_of(st.just(np.inf), st.floats(0, 120))
+    first = draw(st.one_of(st.none(), st.integers(FIRST, LAST)))
+    settings_ = ChainSettings(most_missed=draw(st.integers(0, 2)), end_missed=draw(st.sampled_from([-1.0, -0.2])))
+    return _Lattice(
+        candidates_at(points, probability, evidence), draw(room), draw(room), first, ADULT_SPACING, settings_
+    )
+
+
+def labellings(count: int, levels: int, jumps: int):
+    """Every non-empty choice of candidates from the head down with rising levels, as [(candidate, level), ...]."""
+    for size in range(1, count + 1):
+        for picked in itertools.combinations(range(count), size):
+            for first in range(levels):
+                for rises in itertools.product(range(1, jumps + 1), repeat=size - 1):
+                    named_levels = list(itertools.accumulate(rises, initial=first))
+                    if named_levels[-1] < levels:
+                        yield list(zip(picked, named_levels, strict=True))
+
+
+def score(lattice: _Lattice, labelling) -> NDArray:
+    """Score (statures,) of one labelling, term by term."""
+    total = lattice.prior + lattice.start[:, *labelling[0]] + lattice.end[:, *labelling[-1]]
+    total = total + sum(lattice.node[state] for state in labelling)
+    for (i, level), (j, next_level) in itertools.pairwise(labelling):
+        total = total + lattice.steps[next_level - level - 1][:, i, j, level]
+    return total
+
+
+@given(small_problems())
+@settings(max_examples=40)
+def test_the_chain_finds_the_best_of_all_labellings_and_their_exact_shares(lattice):
+    count, levels = lattice.node.shape
+    best, total = 0.0, 1.0  # picking nothing
+    shares = np.zeros((count, levels))
+    for labelling in labellings(count, levels, len(lattice.steps)):
+        scores = score(lattice, labelling)
+        best = max(best, scores.max())
+        share = np.exp(scores).sum()
+        total += share
+        for state in labelling:
+            shares[state] += share
+    assert lattice.posterior() == pytest.approx(shares / total, abs=1e-9)
+    picked, values = lattice.best()
+    found = score(lattice, list(zip(picked, values - FIRST, strict=True))).max() if len(picked) else 0.0
+    assert found == pytest.approx(best, abs=1e-9)
+
+
+def test_the_statures_are_a_distribution():
+    lattice = _Lattice(candidates_at([(0, 0, 0)]), np.inf, np.inf, None, ADULT_SPACING, ChainSettings())
+    assert np.exp(lattice.prior).sum() == pytest.approx(1)
+    assert np.exp(np.log(lattice.statures) @ np.exp(lattice.prior)) == pytest.approx(1)
+
+
+@given(st.lists(st.tuples(st.floats(5, 70), st.floats(0, 1)), min_size=1, max_size=12))
+@settings(max_examples=40)
+def test_levels_rise_and_every_probability_is_one(steps):
+    distances, probability = np.array(steps).T
+    points = np.column_stack([np.zeros((len(steps), 2)), -np.cumsum(distances)])
+    chain = decode_chain(candidates_at(points, probability), room_above_mm=40, room_below_mm=40)
+    assert np.all(np.diff(chain.picked) > 0)
+    assert np.all(np.diff(chain.levels) > 0)
+    assert np.all((chain.levels >= FIRST) & (chain.levels <= LAST))
+    assert np.all((chain.confidence >= 0) & (chain.confidence <= 1 + 1e-9))
+    assert sum(chain.level_shift.values()) == pytest.approx(1 if len(chain.picked) else 0)
+    assert (0 in chain.level_shift) == (len(chain.picked) > 0)
+
+
+def test_no_candidates_give_an_empty_chain():
+    chain = decode_chain(candidates_at(np.zeros((0, 3))), room_above_mm=0, room_below_mm=0)
+    assert (len(chain.picked), len(chain.levels), len(chain.confidence)) == (0, 0, 0)
+    assert chain.level_shift == {}
+
+
+def test_weak_candidates_that_fit_no_spine_give_an_empty_chain():
+    points = [(0, 0, 0), (0, 0, -3), (40, 0, -5)]
+    assert len(decode_chain(candidates_at(points, 0.1)).picked) == 0
+
+
+@given(st.integers(3, 14), st.sampled_from([0.88, 1.0, 1.15]))
+@settings(max_examples=25)
+def test_a_spine_named_at_one_end_is_numbered_from_there(first, stature):
+    levels = list(range(first, first + 8))
+    for position in (0, len(levels) - 1):
+        evidence = named(levels, {position: levels[position]})
+        chain = decode_chain(candidates_at(spine(levels, stature), evidence=evidence))
+        assert chain.levels.tolist() == levels
+
+
+@given(st.integers(4, 16))
+@settings(max_examples=13)
+def test_evidence_for_the_level_below_shifts_every_name(first):
+    levels = np.arange(first, first + 7)
+    for shift in (-1, 1):
+        evidence = np.array([says(level + shift) for level in levels])
+        chain = decode_chain(candidates_at(spine(levels), evidence=evidence))
+        assert chain.levels.tolist() == (levels + shift).tolist()
+
+
+def test_a_false_candidate_is_rejected():
+    levels = list(range(3, 10))
+    points = spine(levels)
+    evidence = np.array([says(level, 0.6) for level in levels])
+    between, beside = (points[3] + points[4]) / 2, points[2] + (0, 30, 0.5)
+    for false in (between, beside):
+        everything = np.vstack([points, false])
+        order = np.argsort(-everything[:, 2], kind="stable")
+        candidates = candidates_at(
+            everything[order], np.append(np.full(7, 0.9), 0.3)[order], np.vstack([evidence, FLAT])[order]
+        )
+        chain = decode_chain(candidates)
+        assert chain.levels.tolist() == levels
+        assert candidates.world_mm[chain.picked] == pytest.approx(points)
+
+
+def test_a_place_that_the_network_calls_no_disc_is_rejected():
+    levels = list(range(20, 26))
+    points = np.vstack([spine(levels), spine([25]) - (0, 0, 27)])
+    evidence = np.vstack([np.array([says(level) for level in levels]), says(0, 0.97)])
+    chain = decode_chain(candidates_at(points, np.append(np.full(6, 0.9), 0.4), evidence))
+    assert chain.picked.tolist() == list(range(6))
+    assert chain.levels.tolist() == levels
+
+
+@pytest.mark.parametrize("missing", [1, 3, 5])
+def test_a_missed_level_leaves_a_gap_in_the_numbering_not_a_shift(missing):
+    levels = [level for level in range(10, 18) if level != 10 + missing]
+    chain = decode_chain(candidates_at(spine(levels), evidence=named(levels, {0: 10, 6: 17})))
+    assert chain.levels.tolist() == levels
+    chain = decode_chain(candidates_at(spine(levels), evidence=named(levels, {0: 10})))
+    assert chain.levels.tolist() == levels
+
+
+def test_flat_evidence_spreads_the_level_shift_and_says_so():
+    chain = decode_chain(candidates_at(spine(range(10, 15))))
+    assert sum(chain.level_shift.values()) == pytest.approx(1)
+    assert chain.level_shift[0] < 0.5
+    assert len(chain.level_shift) >= 5
+    assert min(share for shift, share in chain.level_shift.items() if shift) >= SMALLEST_SHARE
+
+
+def test_clear_evidence_makes_the_numbering_certain():
+    levels = list(range(3, 11))
+    evidence = np.array([says(level, 0.8) for level in levels])
+    chain = decode_chain(candidates_at(spine(levels), evidence=evidence))
+    assert chain.level_shift[0] > 0.99
+    assert chain.confidence.min() > 0.95
+
+
+def test_the_share_of_a_shift_is_what_contrary_evidence_makes_it():
+    levels = np.arange(10, 16)
+    own, below = (np.array([says(level + shift) for level in levels]) for shift in (0, 1))
+    chain = decode_chain(candidates_at(spine(levels), evidence=np.logaddexp(own, below) - np.log(2)))
+    first, second = sorted(chain.level_shift.values())[-2:]
+    assert first + second > 0.95
+    assert set(sorted(chain.level_shift, key=chain.level_shift.get)[-2:]) in ({0, 1}, {0, -1})
+
+
+@pytest.mark.parametrize("probability", [0.5, 0.9, 0.99])
+@pytest.mark.parametrize("first", [2, 3, 9, 20])
+def test_the_first_level_settles_the_numbering(first, probability):
+    levels = np.arange(first, first + 6)
+    room = {"room_above_mm": 30, "room_below_mm": 20}
+    chain = decode_chain(candidates_at(spine(levels), probability), **room, first_level=first)
+    assert chain.levels.tolist() == levels.tolist()
+    assert chain.level_shift[0] > 0.98
+    contrary = np.array([says(min(level + 1, LAST), 0.5) for level in levels])
+    chain = decode_chain(candidates_at(spine(levels), probability, contrary), **room, first_level=first)
+    assert chain.levels.tolist() == levels.tolist()
+
+
+def test_with_the_first_level_given_a_missed_disc_can_still_be_in_doubt():
+    levels = np.arange(9, 15)
+    contrary = np.array([FLAT, *(says(level + 1, 0.5) for level in levels[1:])])
+    chain = decode_chain(candidates_at(spine(levels), evidence=contrary), first_level=9)
+    assert chain.levels[0] == 9
+    assert chain.level_shift[0] < 0.95
+
+
+def test_levels_that_the_picture_has_room_for_are_missed():
+    """Without names the ends of the picture decide: nothing below the last disc says that it is L5/S1."""
+    points = spine(range(20, 26))
+    free = decode_chain(candidates_at(points), room_above_mm=10, room_below_mm=150)
+    closed = decode_chain(candidates_at(points), room_above_mm=10, room_below_mm=10)
+    assert free.levels.tolist() == list(range(20, 26))
+    assert free.level_shift[0] > closed.level_shift[0]
+
+
+def test_a_name_counts_more_than_the_room():
+    points = spine(range(16, 22))
+    evidence = np.array([says(level) for level in range(16, 22)])
+    chain = decode_chain(candidates_at(points, evidence=evidence), room_above_mm=10, room_below_mm=150)
+    assert chain.levels.tolist() == list(range(16, 22))
+
+
+def test_candidates_at_one_height_never_follow_each_other():
+    points = np.column_stack([np.zeros(5), -20.0 * np.arange(5), np.zeros(5)])
+    assert len(decode_chain(candidates_at(points)).picked) <= 1
