@@ -238,4 +238,5 @@ def _prefixes(paths: Sequence[Path]) -> list[str]:
 
 
 def _json(content: dict[str, Any]) -> bytes:
-    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+    # A file's name need not be text: what UTF-8 has no place for becomes an escape of JSON.
+    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode(errors="backslashreplace")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,9 @@ import numpy as np
 from lookonce import __version__
 from lookonce.anatomy import Level
 from lookonce.errors import UsageError
+from lookonce.io.bids import LABEL_ENDINGS, LABELS_FOLDER
 from lookonce.io.files import write_files, write_text
+from lookonce.io.nifti import SpineImage, encode_labels, label_stem
 from lookonce.landmarks import Disc, DiscLabels
 from lookonce.synth import SimulatedScan, simulate_scan
 
@@ -47,12 +50,13 @@ def write_study(
         stem = f"sub-sim{seed}n{index:04d}_{SUFFIXES[scan.contrast]}"
         subject = stem.split("_")[0]
         image = out / subject / "anat" / f"{stem}.nii.gz"
-        labels = out / "derivatives" / "labels" / subject / "anat" / f"{stem}_label-discs_dlabel"
+        labels = out / LABELS_FOLDER / subject / "anat" / f"{stem}{LABEL_ENDINGS[0]}"
+        volume, _ = truth(scan).to_volume(scan.image.shape, affine=scan.affine)
         write_files(
             {
-                image: _nifti(np.round(scan.image * 4095).astype(np.int16), scan),
-                labels.with_name(f"{labels.name}.nii.gz"): _nifti(_label_volume(scan), scan),
-                labels.with_name(f"{labels.name}.json"): _sidecar(scan, seed, index),
+                image: _encode_image(scan),
+                labels: encode_labels(volume, SpineImage(scan.image, scan.affine)),
+                labels.with_name(f"{label_stem(labels)}.json"): _sidecar(scan, seed, index),
             }
         )
         yield image
@@ -66,18 +70,11 @@ def truth(scan: SimulatedScan) -> DiscLabels:
     )
 
 
-def _label_volume(scan: SimulatedScan) -> np.ndarray:
-    volume, _ = truth(scan).to_volume(scan.image.shape, affine=scan.affine)
-    return volume
-
-
-def _nifti(data: np.ndarray, scan: SimulatedScan) -> bytes:
-    import gzip
-
-    image = nib.Nifti1Image(data, scan.affine)
+def _encode_image(scan: SimulatedScan) -> bytes:
+    image = nib.Nifti1Image(np.round(scan.image * 4095).astype(np.int16), scan.affine)
     image.header.set_xyzt_units("mm")
-    image.set_sform(scan.affine, code=1)
-    image.set_qform(scan.affine, code=1)
+    image.set_sform(scan.affine, code="scanner")
+    image.set_qform(scan.affine, code="scanner")
     return gzip.compress(image.to_bytes(), compresslevel=4, mtime=0)
 
 

@@ -93,7 +93,9 @@ def test_world_points_follow_the_affine():
     assert found.world_mm[0, 1:] == pytest.approx(expected[1:3], abs=0.01)
 
 
-@pytest.mark.parametrize("place", [(0, 20, 15), (8, 20, 15), (4, 0, 15), (4, 59, 15), (4, 20, 0), (4, 20, 39), (0, 0, 0)])
+@pytest.mark.parametrize(
+    "place", [(0, 20, 15), (8, 20, 15), (4, 0, 15), (4, 59, 15), (4, 20, 0), (4, 20, 39), (0, 0, 0)]
+)
 def test_a_peak_on_the_border_is_found_there(place):
     found = find(paint([place]))
     assert len(found) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Annotated
 
@@ -45,17 +46,20 @@ def _options(
 
 def main() -> None:
     """Entry point: an error that LookOnce raises on purpose is one line on stderr and its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a file's name may hold what the terminal cannot show
     try:
-        app()
+        app(prog_name="lookonce")
     except LookOnceError as error:
         typer.echo(f"lookonce: {error}", err=True)
         sys.exit(error.exit_code)
     except ModuleNotFoundError as error:
-        if error.name is not None and error.name.partition(".")[0] in _EXTRAS:
-            extra = _EXTRAS[error.name.partition(".")[0]]
-            typer.echo(f"lookonce: this command needs more: pip install 'lookonce[{extra}]'", err=True)
-            sys.exit(1)
-        raise
+        extra = _EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        typer.echo(f"lookonce: this command needs {error.name}: pip install 'lookonce[{extra}]'", err=True)
+        sys.exit(1)
 
 
 _EXTRAS = {

@@ -9,9 +9,9 @@ import typer
 
 
 def demo(
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="OUT", help="Folder for labels and QC page.")] = Path(
-        "lookonce-demo"
-    ),
+    out: Annotated[
+        Path, typer.Option("-o", "--out", metavar="OUT", file_okay=False, help="Folder for labels and QC page.")
+    ] = Path("lookonce-demo"),
 ) -> None:
     """Label a bundled simulated scan: shows that the installation works and what comes out.
 

@@ -4,38 +4,43 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 if TYPE_CHECKING:
+    from lookonce.errors import LookOnceError
     from lookonce.labeling import LabelResult
     from lookonce.runtime.session import DiscSession
 
-Inputs = Annotated[list[Path], typer.Argument(metavar="INPUT...", help="NIfTI files (.nii, .nii.gz).")]
-Out = Annotated[Path | None, typer.Option("-o", "--out", metavar="OUT", help="Folder; by default beside each input.")]
-Model = Annotated[str, typer.Option(metavar="NAME", help="A shipped model (see `lookonce models`) or an .onnx file.")]
-FirstLevel = Annotated[
-    int | None, typer.Option(metavar="N", help="SCT value of the topmost disc in view, if known (3 = C2/C3).")
-]
-Volume = Annotated[int | None, typer.Option(metavar="N", help="Which volume of a 4D file, from 0.")]
-Numbering = Annotated[str, typer.Option(metavar="[sct|totalspineseg|spineps]", help="Values in the label file.")]
-Qc = Annotated[Path | None, typer.Option("--qc", metavar="DIR", help="Add each scan to the QC page in this folder.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace earlier results; labels placed by hand stay.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
+Numbering = Literal["sct", "totalspineseg", "spineps"]
 
 
 def label(
-    inputs: Inputs,
-    out: Out = None,
-    model: Model = "discs",
-    first_level: FirstLevel = None,
-    volume: Volume = None,
-    numbering: Numbering = "sct",
-    qc: Qc = None,
-    overwrite: Overwrite = False,
-    as_json: AsJson = False,
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help="NIfTI files (.nii, .nii.gz).")],
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", metavar="OUT", file_okay=False, help="Folder; by default beside each input."),
+    ] = None,
+    model: Annotated[
+        str, typer.Option(metavar="NAME", help="A shipped model (see `lookonce models`) or an .onnx file.")
+    ] = "discs",
+    first_level: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=2, max=25, help="SCT value of the topmost disc in view, if known (3 = C2/C3)."),
+    ] = None,
+    volume: Annotated[int | None, typer.Option(metavar="N", min=0, help="Which volume of a 4D file, from 0.")] = None,
+    numbering: Annotated[Numbering, typer.Option(help="Values in the label file.")] = "sct",
+    qc: Annotated[
+        Path | None, typer.Option(metavar="DIR", file_okay=False, help="Add each scan to the QC page in this folder.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace earlier results; labels placed by hand stay.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
 ) -> None:
     """Find and name the discs of spine MRI scans.
 
@@ -43,28 +48,22 @@ def label(
 
     Example: lookonce label sub-01_T2w.nii.gz -o labels --qc qc
     """
-    from lookonce.anatomy import NUMBERINGS
-    from lookonce.errors import LookOnceError, UsageError
     from lookonce.results import plan_outputs
     from lookonce.runtime.session import DiscSession
     from lookonce.runtime.weights import find_model
 
-    if numbering not in NUMBERINGS:
-        raise UsageError(f"--numbering {numbering}: choose one of {', '.join(NUMBERINGS)}")
-    session = DiscSession(find_model(model))
+    job = _Job(DiscSession(find_model(model)), first_level, volume, numbering, qc, overwrite)
+    plan = plan_outputs(inputs, out)
     records: list[dict[str, Any]] = []
     failures: list[LookOnceError] = []
-    for path, (folder, stem) in plan_outputs(inputs, out).items():
+    for number, (path, (folder, stem)) in enumerate(plan.items(), start=1):
+        if len(plan) > 1:
+            typer.echo(f"[{number}/{len(plan)}] {path}", err=True)
         try:
-            record, result = _label_one(
-                path, folder, stem, session, first_level=first_level, volume=volume, numbering=numbering, qc=qc,
-                overwrite=overwrite,
-            )  # fmt: skip
-        except LookOnceError as error:
-            failures.append(error)
-            message = str(error) if str(path) in str(error) else f"{path}: {error}"
-            records.append({"input": str(path), "error": {"kind": error.kind, "message": message}})
-            typer.echo(f"lookonce: {message}", err=True)
+            record, result = job.run(path, folder, stem)
+        except Exception as error:  # one bad input never stops the others
+            failures.append(_reported(path, error))
+            records.append({"input": str(path), "error": {"kind": failures[-1].kind, "message": str(failures[-1])}})
             continue
         records.append(record)
         if not as_json:
@@ -72,39 +71,62 @@ def label(
     if as_json:
         typer.echo(json.dumps({"results": records}))
     elif qc is not None and len(failures) < len(records):
-        typer.echo(f"QC page: {qc / 'index.html'}")
+        typer.echo(f" QC page  {qc / 'index.html'}")
     if failures:
-        codes = {error.exit_code for error in failures}
-        raise typer.Exit(codes.pop() if len({error.kind for error in failures}) == 1 else 1)
+        raise typer.Exit(failures[0].exit_code if len({error.kind for error in failures}) == 1 else 1)
 
 
-def _label_one(
-    path: Path,
-    folder: Path,
-    stem: str,
-    session: DiscSession,
-    *,
-    first_level: int | None,
-    volume: int | None,
-    numbering: str,
-    qc: Path | None,
-    overwrite: bool,
-) -> tuple[dict[str, Any], LabelResult]:
-    from lookonce.io.nifti import read_image
-    from lookonce.labeling import label as label_image
-    from lookonce.results import check_outputs, result_record, write_result
+@dataclass(frozen=True)
+class _Job:
+    """What is done to every input of a call."""
 
-    check_outputs(folder, stem, overwrite=overwrite)
-    image = read_image(path, volume=volume)
-    result = label_image(image, model=session, first_level=first_level)
-    outputs = write_result(
-        image, result, folder, stem, numbering=numbering, overwrite=overwrite, command=" ".join(["lookonce", *sys.argv[1:]])
-    )
-    if qc is not None:
+    session: DiscSession
+    first_level: int | None
+    volume: int | None
+    numbering: Numbering
+    qc: Path | None
+    overwrite: bool
+
+    def run(self, path: Path, folder: Path, stem: str) -> tuple[dict[str, Any], LabelResult]:
+        """Label one scan and write its files; returns the entry for ``--json`` and the result."""
+        from lookonce.io.nifti import read_image
+        from lookonce.labeling import label as label_image
+        from lookonce.results import check_outputs, result_record, write_result
+
+        check_outputs(folder, stem, overwrite=self.overwrite)
+        image = read_image(path, volume=self.volume)
+        result = label_image(image, model=self.session, first_level=self.first_level)
+        command = " ".join(["lookonce", *sys.argv[1:]])
+        outputs = write_result(
+            image, result, folder, stem, numbering=self.numbering, overwrite=self.overwrite, command=command
+        )
+        self._add_to_qc(path, stem, result)
+        return result_record(path, result, image, outputs, numbering=self.numbering), result
+
+    def _add_to_qc(self, path: Path, stem: str, result: LabelResult) -> None:
+        from lookonce.errors import OutputError
+
+        if self.qc is None:
+            return
         from lookonce.report.qc import add_to_qc
 
-        add_to_qc(qc, name=stem, source=str(path), result=result)
-    return result_record(path, result, image, outputs, numbering=numbering), result
+        try:
+            add_to_qc(self.qc, name=stem, source=str(path), result=result)
+        except OutputError as error:
+            raise OutputError(f"{path}: its labels are written, but {error}") from None
+
+
+def _reported(path: Path, error: Exception) -> LookOnceError:
+    """Tell the user in one line why an input failed, and return that as an error that names the input."""
+    from lookonce.errors import LookOnceError
+
+    if not isinstance(error, LookOnceError):
+        traceback.print_exception(error)
+        error = LookOnceError(f"an unexpected {type(error).__name__} ({error}); please report it with the lines above")
+    if str(path) not in str(error):
+        error = type(error)(f"{path}: {error}")
+    typer.echo(f"lookonce: {error}", err=True)
+    return error
 
 
 def print_result(heading: str, result: LabelResult, outputs: dict[str, str]) -> None:

@@ -16,9 +16,10 @@ def models(
     """
     import json
 
-    from lookonce.runtime.weights import find_model, model_names
+    from lookonce.runtime.weights import DEFAULT_MODEL, find_model, model_names
 
-    found = [find_model(name) for name in model_names()]
+    # An installation without its default weights is broken, and `find_model` says so.
+    found = [find_model(name) for name in model_names() or [DEFAULT_MODEL]]
     if as_json:
         typer.echo(json.dumps({"models": [model.card.model_dump(mode="json") for model in found]}, indent=1))
         return

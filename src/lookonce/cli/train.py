@@ -23,13 +23,16 @@ def train(
 
     Example: lookonce train discs --data spine --out runs/discs --set batch_size=8
     """
+    from lightning.pytorch.utilities import rank_zero_only
+
     from lookonce.training.recipe import load_recipe
     from lookonce.training.run import train as run_training
 
     weights = run_training(
         load_recipe(recipe, changes), data=data, out=out, resume=resume, cache=cache, progress=not quiet
     )
-    typer.echo(str(weights))
+    if rank_zero_only.rank == 0:  # one process a device comes here
+        typer.echo(str(weights))
 
 
 def recipes() -> None:

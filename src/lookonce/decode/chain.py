@@ -155,7 +155,7 @@ class _Lattice:
         self.prior = -0.5 * (statures / spacing.stature_spread) ** 2
         self.prior -= np.logaddexp.reduce(self.prior)
         self.node = _node_scores(candidates, settings)
-        levels = np.arange(FIRST, LAST + 1)
+        levels = range(FIRST, LAST + 1)
         # C1/C2 is no disc and often out of sight: nobody is charged for leaving it out.
         above = [[spacing.between(other, level) for other in range(FIRST + 1, level)] for level in levels]
         below = [[spacing.between(level, other) for other in range(level + 1, LAST + 1)] for level in levels]
@@ -165,23 +165,25 @@ class _Lattice:
         self.start = _end_scores(above, room_above, self.statures, settings)
         self.end = _end_scores(below, room_below, self.statures, settings)
         if first_level is not None:
-            self.start[:, :, levels != first_level] = -np.inf
-        self.steps = self._step_scores(candidates.world_mm, levels, spacing)
+            self.start[:, :, np.array(levels) != first_level] = -np.inf
+        self.steps = self._step_scores(candidates.world_mm, spacing)
 
-    def _step_scores(self, points: FloatArray, levels: np.ndarray, spacing: SpacingPrior) -> list[FloatArray]:
+    def _step_scores(self, points: FloatArray, spacing: SpacingPrior) -> list[FloatArray]:
+        """How well the distance from one candidate to the next fits the levels, for all `steps`."""
         offsets = points[None, :] - points[:, None]
         distance = np.linalg.norm(offsets, axis=2)
         steep = -offsets[..., 2] > 0.35 * distance  # the next disc lies below, not beside or above
         steps = []
         for jump in range(1, self.settings.most_missed + 2):
-            mean = np.array([spacing.between(level, min(level + jump, LAST)) for level in levels])
+            below = [min(level + jump, LAST) for level in range(FIRST, LAST + 1)]
+            mean = np.array([spacing.between(level, lower) for level, lower in enumerate(below, start=FIRST)])
             expected = mean * self.statures[:, None]  # (statures, levels)
             spread = spacing.own_spread * expected / np.sqrt(jump) + 1.5
             error = (distance[None, :, :, None] - expected[:, None, None, :]) / spread[:, None, None, :]
             # Heavy tails: a fused or collapsed level must not break the chain.
             score = np.logaddexp(-0.5 * error**2, -4.0 - 0.02 * error**2) + (jump - 1) * self.settings.missed
             score[:, ~steep] = -np.inf
-            score[..., levels + jump > LAST] = -np.inf
+            score[..., -jump:] = -np.inf  # there are no such levels further down
             steps.append(score)
         return steps
 

@@ -97,7 +97,7 @@ def _peaks(heat: NDArray[np.float32], *, radius: int, threshold: float) -> NDArr
     highest = np.lib.stride_tricks.sliding_window_view(padded, (window, window)).max(axis=(2, 3))
     cells = np.argwhere((heat >= highest) & (heat >= threshold))
     cells = cells[np.argsort(-heat[tuple(cells.T)], kind="stable")]
-    kept = []
+    kept: list[NDArray[np.intp]] = []
     while len(cells) and len(kept) < MOST_CANDIDATES:
         kept.append(cells[0])
         cells = cells[np.abs(cells - cells[0]).max(axis=1) > radius]

@@ -101,7 +101,7 @@ def read_sidecar(path: str | Path) -> dict[str, object]:
     sidecar = path.with_name(label_stem(path) + ".json")
     try:
         content = json.loads(sidecar.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:
         raise InputError(f"{sidecar}: cannot be read as JSON ({error}); mend or remove it") from None

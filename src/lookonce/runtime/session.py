@@ -13,6 +13,7 @@ from lookonce.runtime.weights import DiscModelCard, ModelFile
 
 #: Slabs per call: a larger batch is no faster per slab and takes more memory.
 BATCH = 4
+OUTPUTS = ("disc", "names", "attention")
 
 
 @dataclass(frozen=True)
@@ -46,19 +47,22 @@ class DiscSession:
     Raises
     ------
     WeightsError
-        If ONNX Runtime cannot load the model.
+        If ONNX Runtime cannot load the model, or it is not one that finds discs.
     """
 
     def __init__(self, model: ModelFile, *, threads: int | None = None) -> None:
         import onnxruntime as ort
 
         options = ort.SessionOptions()
-        options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
+        options.intra_op_num_threads = threads or _usable_cores()
         options.log_severity_level = 3
         try:
             self._session = ort.InferenceSession(model.content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime raises its own, undocumented kinds
             raise WeightsError(f"{model.path}: ONNX Runtime cannot load it ({str(error).splitlines()[0]})") from error
+        missing = set(OUTPUTS) - {output.name for output in self._session.get_outputs()}
+        if missing:
+            raise WeightsError(f"{model.path}: is no disc model (it has no output {', '.join(sorted(missing))})")
         self.card: DiscModelCard = model.card
         self.identity = model.identity
 
@@ -68,9 +72,14 @@ class DiscSession:
         bottom, right = -height % self.card.multiple, -width % self.card.multiple
         padded = np.pad(slabs, ((0, 0), (0, bottom), (0, right)))
         parts = [
-            self._session.run(["disc", "names", "attention"], {"image": padded[start : start + BATCH, None]})
+            self._session.run(OUTPUTS, {"image": padded[start : start + BATCH, None]})
             for start in range(0, len(padded), BATCH)
         ]
         heat, names, attention = (np.concatenate(maps) for maps in zip(*parts, strict=True))
         rows, columns = -(-height // self.card.stride), -(-width // self.card.stride)
         return DiscMaps(heat[:, :rows, :columns], names[..., :rows, :columns], attention[:, :rows, :columns])
+
+
+def _usable_cores() -> int:
+    # Not all systems tell a process which cores it may use.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lookonce.errors import UsageError, WeightsError
 
@@ -23,19 +23,18 @@ class DiscModelCard(BaseModel):
     name: str
     version: str
     sha256: str
-    spacing_mm: float
-    lateral_step_mm: float
-    lateral_sigma_mm: float
-    stride: int
-    multiple: int
+    spacing_mm: float = Field(gt=0)
+    lateral_step_mm: float = Field(gt=0)
+    lateral_sigma_mm: float = Field(gt=0)
+    stride: int = Field(gt=0)
+    multiple: int = Field(gt=0)
     recipe: dict[str, Any]
     about: dict[str, Any]
 
 
-class ModelFile(BaseModel):
+@dataclass(frozen=True)
+class ModelFile:
     """A model on disk: its ONNX bytes and card."""
-
-    model_config = ConfigDict(arbitrary_types_allowed=True)
 
     path: Path
     card: DiscModelCard
@@ -64,17 +63,20 @@ def find_model(name_or_path: str = DEFAULT_MODEL) -> ModelFile:
     """
     if name_or_path.endswith(".onnx"):
         path = Path(name_or_path)
-    elif name_or_path in model_names():
+    elif name_or_path in {DEFAULT_MODEL, *model_names()}:
         path = Path(str(_shipped() / f"{name_or_path}.onnx"))
     else:
-        raise UsageError(f"no model is called {name_or_path!r}; there are {', '.join(model_names())}, or give an .onnx file")
+        shipped = ", ".join(model_names()) or "none"
+        raise UsageError(f"no model is called {name_or_path!r}; shipped: {shipped}; or give the path of an .onnx file")
+    content = _read(path)
+    card_path = path.with_suffix(".json")
     try:
-        content = path.read_bytes()
-        card = DiscModelCard.model_validate(json.loads(path.with_suffix(".json").read_text()))
-    except FileNotFoundError as error:
-        raise WeightsError(f"{error.filename}: not there; install lookonce again or check the path") from error
-    except (OSError, ValueError, ValidationError) as error:
-        raise WeightsError(f"{path}: the model or its card cannot be read ({_first_line(error)})") from error
+        card = DiscModelCard.model_validate_json(_read(card_path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the file"
+        cause = f"{place}: {first['msg']}"
+        raise WeightsError(f"{card_path}: is no model card ({cause}); install the model again") from None
     if hashlib.sha256(content).hexdigest() != card.sha256:
         raise WeightsError(f"{path}: its sha256 is not the one in its card; the file is damaged, install it again")
     return ModelFile(path=path, card=card, content=content)
@@ -89,5 +91,10 @@ def _shipped() -> Any:
     return resources.files("lookonce.weights")
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise WeightsError(f"{path}: not there; check the path, or install lookonce again") from None
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read ({error.strerror or error}); install the model again") from None

@@ -111,8 +111,8 @@ class SpineCurve:
         rows, columns = _mesh(z), _mesh(y)
         mesh_z, mesh_y = np.meshgrid(rows, columns, indexing="ij")
         s, u = self.project(mesh_y, mesh_z)
-        along, across = _linear_weights(z, rows), _linear_weights(y, columns)
-        return (along @ s.astype(np.float32)) @ across.T, (along @ u.astype(np.float32)) @ across.T
+        fine_s, fine_u = (_stretch(_stretch(part, rows, z).T, columns, y).T for part in (s, u))
+        return np.ascontiguousarray(fine_s), np.ascontiguousarray(fine_u)
 
 
 def integrate_line(angle: FloatArray, start: float, shift: FloatArray) -> SpineCurve:
@@ -144,11 +144,10 @@ def _mesh(nodes: FloatArray) -> FloatArray:
     return np.linspace(nodes[0], nodes[-1], count)
 
 
-def _linear_weights(nodes: FloatArray, mesh: FloatArray) -> FloatArray:
+def _stretch(values: FloatArray, mesh: FloatArray, nodes: FloatArray) -> FloatArray:
+    """Interpolate rows that lie at the mesh to the nodes, linearly."""
     position = np.clip((nodes - mesh[0]) / (mesh[1] - mesh[0]), 0, len(mesh) - 1)
     low = np.minimum(position.astype(np.intp), len(mesh) - 2)
-    weights = np.zeros((len(nodes), len(mesh)), np.float32)
-    rows = np.arange(len(nodes))
-    weights[rows, low] = 1 - (position - low)
-    weights[rows, low + 1] = position - low
-    return weights
+    part = (position - low).astype(np.float32)[:, None]
+    single = values.astype(np.float32)
+    return (1 - part) * single[low] + part * single[low + 1]

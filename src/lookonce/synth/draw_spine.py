@@ -168,14 +168,7 @@ def _draw_profiles(
     def along(values: FloatArray) -> FloatArray:
         return np.interp(s, middle, np.asarray(values, float))
 
-    slip = np.where(
-        rng.random(len(middle)) < 0.03,
-        rng.normal(0, 0.11, len(middle)) * bodies.depth_bottom,
-        rng.normal(0, 0.3, len(middle)),
-    )
-    slip[names.index("S1") :] = 0
-    for upper in range(len(slip) - 2, -1, -1):  # what stands on a slipped body slips with it, and leans back into line
-        slip[upper] += 0.75 * slip[upper + 1]
+    slip = _draw_slip(rng, bodies, names.index("S1"))
     narrow = rng.uniform(0.82, 1.18)
     canal = along(table["canal"]) * size * narrow
     lumbar = np.clip((s - at["L1"]) / 60, 0, 1)
@@ -195,6 +188,17 @@ def _draw_profiles(
         disc_index=np.searchsorted(middle[1:], s).clip(0, len(middle) - 1),
         body_index=np.searchsorted(discs.centre, s).clip(0, len(middle) - 1),
     )
+
+
+def _draw_slip(rng: np.random.Generator, bodies: Bodies, sacrum: int) -> FloatArray:
+    """Backward slip of every body, mm: rarely a listhesis; what stands on it slips too and leans back into line."""
+    count = len(bodies.top)
+    large = rng.normal(0, 0.11, count) * bodies.depth_bottom
+    slip = np.where(rng.random(count) < 0.03, large, rng.normal(0, 0.3, count))
+    slip[sacrum:] = 0
+    for upper in range(count - 2, -1, -1):
+        slip[upper] += 0.75 * slip[upper + 1]
+    return slip
 
 
 def _sac_front(s: FloatArray, dens: float, gap: FloatArray, discs: Discs) -> FloatArray:

@@ -57,17 +57,29 @@ def paint_head(sheet: Sheet, spine: Spine, head: Head) -> None:
     sheet = sheet.rows(float(spine.curve.z.max()) + 200, float(bottom))
     if sheet.empty:
         return
-    origin = spine.curve.to_world(np.array([0.0]), np.array([0.0]))[0]
-    dy, dz = sheet.y[None, :] - origin[1], sheet.z[:, None] - origin[2]
-    sine, cosine = np.float32(np.sin(head.nod)), np.float32(np.cos(head.nod))
+    _, y, z = (float(value) for value in spine.curve.to_world(np.zeros(1), np.zeros(1))[0])
+    part = sheet.rows(z + 250, z - 85 * head.size)
+    if not part.empty:
+        _paint_outline(part, head, *_head_frame(part, head, y, z))
+    part = sheet.near(75, 0)
+    if not part.empty:
+        _paint_neck_front(part, spine, head)
+    part = sheet.rows(z + 250, z - 50 * head.size)
+    if not part.empty:
+        frame = _head_frame(part, head, y, z)
+        _paint_skull(part, *frame)
+        _paint_brain(part, *frame)
+    part = sheet.crop(z + 85 * head.size, z - 85 * head.size, y + 160, y)
+    if not part.empty:
+        _paint_face(part, head, *_head_frame(part, head, y, z))
+
+
+def _head_frame(sheet: Sheet, head: Head, y: float, z: float) -> tuple[FloatArray, FloatArray]:
+    """Offsets from the tip of the dens (world y, z): a forwards and b upwards along the head, in mean-adult mm."""
+    dy, dz = sheet.y[None, :] - y, sheet.z[:, None] - z
+    sine, cosine = float(np.sin(head.nod)) / head.size, float(np.cos(head.nod)) / head.size
     wobble = 1.2 * sheet.noise["broad"]
-    a = (cosine * dy - sine * dz) / np.float32(head.size) + wobble
-    b = (sine * dy + cosine * dz) / np.float32(head.size) + wobble
-    _paint_outline(sheet, head, a, b)
-    _paint_neck_front(sheet, spine, head)
-    _paint_skull(sheet, a, b)
-    _paint_brain(sheet, a, b)
-    _paint_face(sheet, head, a, b)
+    return cosine * dy - sine * dz + wobble, sine * dy + cosine * dz + wobble
 
 
 def _paint_outline(sheet: Sheet, head: Head, a: FloatArray, b: FloatArray) -> None:

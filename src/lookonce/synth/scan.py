@@ -155,7 +155,7 @@ def simulate_scan(
     field_of_view, contrast : str
         As in `simulate_slab`.
     spacing : float, optional
-        In-plane voxel size, mm; drawn from 0.5 to 1.1.
+        In-plane voxel size, mm; drawn from 0.5 to 1.1 (whole spine: from 0.8).
     slice_thickness : float, optional
         Distance of neighbouring slices, mm; drawn from 1 to 5.
     lateral_extent : float, optional
@@ -174,7 +174,7 @@ def simulate_scan(
     view = draw_view(rng, person.spine, person.around, field_of_view)
     contrast = _choose_contrast(rng, contrast)
     signal = draw_signals(rng, contrast)
-    spacing = rng.uniform(0.5, 1.1) if spacing is None else spacing
+    spacing = rng.uniform(0.8 if view.name == "whole" else 0.5, 1.1) if spacing is None else spacing
     step = rng.uniform(1, 5) if slice_thickness is None else slice_thickness
     extent = rng.uniform(35, 75) if lateral_extent is None else lateral_extent
     count = max(1, round(extent / step))

@@ -1,7 +1,6 @@
-"""What lies around the spine: outline of the body, muscles, chest, abdomen and pelvis.
+"""What lies around the spine: outline of the body, skin, fat, muscles, chest and great vessels.
 
-These parts need to be rich rather than right: a network must not mistake them for discs, and takes from them only a
-rough sense of place. Outlines are functions of world z; organs are random ellipsoids hung on the spine.
+A network takes only a rough sense of place from these parts. Outlines are functions of world z.
 """
 
 from dataclasses import dataclass
@@ -9,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from lookonce.synth.curve import FloatArray, IndexArray
+from lookonce.synth.curve import FloatArray
 from lookonce.synth.geometry import Spine
+from lookonce.synth.organs import Organs, draw_organs, paint_organs
 from lookonce.synth.sheet import Sheet
 from lookonce.synth.tissues import Tissue
 
@@ -37,28 +37,6 @@ FRONT_FAT = {"C2": 4.0, "T3": 8.0, "L1": 18.0, "S2": 22.0}
 
 
 @dataclass(frozen=True)
-class Organs:
-    """N ellipsoids; lengths in mm.
-
-    Attributes
-    ----------
-    centre : (N, 3) array
-        World x, y, z.
-    radius : (N, 3) array
-    tissue, wall : (N,) integer arrays
-        Content and wall (`Tissue` values).
-    thickness : (N,) array
-        Of the wall, 0: none.
-    """
-
-    centre: FloatArray
-    radius: FloatArray
-    tissue: IndexArray
-    wall: IndexArray
-    thickness: FloatArray
-
-
-@dataclass(frozen=True)
 class Surroundings:
     """Outlines on a falling axis of world z, and organs; mm.
 
@@ -68,8 +46,8 @@ class Surroundings:
         Rising.
     back, front : (Z,) arrays
         World y of the skin at the mid-line.
-    back_fat, front_fat : (Z,) arrays
-        Thickness of the fat under the skin.
+    front_fat : (Z,) array
+        Thickness of the fat under the skin in front.
     muscle_back : (Z,) array
         World y of the posterior border of the vertebral muscles.
     hollow : (Z,) array
@@ -78,21 +56,17 @@ class Surroundings:
         Fat in the muscles, 0 to 1.
     aorta : (2,) array
         Radius and world x of its centre.
-    prevertebral : float
-        Thickness of the tissue between the spine and the airway.
     organs : Organs
     """
 
     z: FloatArray
     back: FloatArray
     front: FloatArray
-    back_fat: FloatArray
     front_fat: FloatArray
     muscle_back: FloatArray
     hollow: FloatArray
     muscle_fat: float
     aorta: FloatArray
-    prevertebral: float
     organs: Organs
 
 
@@ -104,7 +78,7 @@ def draw_surroundings(rng: np.random.Generator, spine: Spine) -> Surroundings:
     line = np.interp(z, curve.z[order], curve.y[order])
     s = np.interp(z, curve.z[order], curve.s[order])
     fatness = rng.gamma(1.8, 0.55)
-    muscle_back, back, back_fat = _draw_back(rng, spine, line, s, fatness)
+    muscle_back, back = _draw_back(rng, spine, line, s, fatness)
     belly = rng.uniform(0.75, 1.5)
     depth = np.interp(s, *spine.along(FRONT_DEPTH)) + np.interp(s, *spine.along(BELLY_DEPTH)) * (belly - 1)
     front = gaussian_filter1d(line + depth * spine.size * rng.uniform(0.85, 1.15), 0.7 * OUTLINE_BLUR, mode="nearest")
@@ -112,90 +86,26 @@ def draw_surroundings(rng: np.random.Generator, spine: Spine) -> Surroundings:
         z=z,
         back=back,
         front=front,
-        back_fat=back_fat,
         front_fat=np.interp(s, *spine.along(FRONT_FAT)) * fatness * rng.uniform(0.5, 1.5) + 2,
         muscle_back=muscle_back,
         hollow=np.interp(s, *spine.along({"T2": 0.0, "T5": 0.8, "T10": 0.7, "T12": 0.0})),
         muscle_fat=float(np.clip(rng.beta(1.2, 3) + 0.1 * fatness, 0, 0.9)),
         aorta=np.array([rng.uniform(7, 12), rng.normal(-9, 7)], np.float32),
-        prevertebral=rng.uniform(3, 8),
-        organs=_draw_organs(rng, spine),
+        organs=draw_organs(rng, spine),
     )
 
 
 def _draw_back(
     rng: np.random.Generator, spine: Spine, line: FloatArray, s: FloatArray, fatness: float
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Back border of the muscles, the skin and the fat between them, at heights where the line has these y and s."""
+) -> tuple[FloatArray, FloatArray]:
+    """Back border of the muscles and the skin behind their fat, at heights where the line has these y and s."""
     canal = spine.profiles.canal[spine.curve.index(s)]
     muscle = np.interp(s, *spine.along(BACK_MUSCLE)) * spine.size * rng.uniform(0.85, 1.2) + canal * 0.5
     fat = np.interp(s, *spine.along(BACK_FAT)) * fatness * rng.uniform(0.6, 1.4) + 2.5
     fat += gaussian_filter1d(rng.normal(0, 8, len(s)), 12) * min(fatness, 2)
     fat = np.maximum(fat, 2)
     border = gaussian_filter1d(line - muscle, OUTLINE_BLUR, mode="nearest")
-    return border, gaussian_filter1d(border - fat, OUTLINE_BLUR / 2, mode="nearest"), fat
-
-
-def _draw_organs(rng: np.random.Generator, spine: Spine) -> Organs:
-    """Heart, liver, kidneys' neighbours, bowel loops with gas, bladder, rectum and uterus or prostate."""
-    size, curve = spine.size, spine.curve
-    rows: list[tuple] = []
-
-    def add(
-        level: str,
-        ahead: float,
-        x: float,
-        radius: tuple[float, float, float],
-        tissue: Tissue,
-        wall: Tissue,
-        thickness: float,
-    ) -> None:
-        point = curve.to_world(np.array([spine.middle(level)]), np.array([0.0]))[0]
-        rows.append(
-            (point[0] + x, point[1] + ahead * size, point[2], *(size * r for r in radius), tissue, wall, thickness)
-        )
-
-    def spread(value: float) -> float:
-        return value * rng.uniform(0.7, 1.3)
-
-    add("T8", spread(75), -15, (spread(45), spread(32), spread(42)), Tissue.BLOOD, Tissue.MUSCLE, spread(9))
-    add("T4", spread(48), rng.normal(0, 8), (16, spread(13), spread(18)), Tissue.BLOOD, Tissue.LIGAMENT, 1.5)
-    add("T12", spread(88), 45, (spread(75), spread(50), spread(55)), Tissue.LIVER, Tissue.FAT, 1.0)
-    add("L1", spread(58), rng.normal(0, 10), (40, spread(14), spread(16)), Tissue.ORGAN, Tissue.FAT, 2.0)
-    for _ in range(int(rng.integers(6, 16))):
-        level = str(rng.choice(["L1", "L2", "L3", "L4", "L5", "S1"]))
-        kind = Tissue(rng.choice([Tissue.AIR, Tissue.BOWEL, Tissue.ORGAN, Tissue.FLUID], p=[0.25, 0.45, 0.2, 0.1]))
-        width = rng.uniform(7, 18)
-        radius = (width * rng.uniform(1, 2), width, width * rng.uniform(0.6, 1.6))
-        add(level, rng.uniform(62, 130), rng.normal(0, 25), radius, kind, Tissue.ORGAN, rng.uniform(0.8, 2.5))
-    add(
-        "S3",
-        spread(85),
-        rng.normal(0, 5),
-        (spread(38), spread(28), spread(22)),
-        Tissue.FLUID,
-        Tissue.MUSCLE,
-        spread(3.5),
-    )
-    add(
-        "S2", spread(52), rng.normal(0, 8), (spread(25), spread(18), spread(26)), Tissue.ORGAN, Tissue.MUSCLE, spread(3)
-    )
-    for level in ("S3", "S5"):
-        content = Tissue.AIR if rng.random() < 0.6 else Tissue.BOWEL
-        add(
-            level,
-            rng.uniform(18, 34),
-            rng.normal(0, 8),
-            (14, spread(9), spread(17)),
-            content,
-            Tissue.MUSCLE,
-            spread(2.5),
-        )
-    add("Co3", spread(115), 0, (12, spread(9), spread(18)), Tissue.MARROW, Tissue.CORTEX, 1.2)
-    table = np.array(rows, float)
-    kinds = table[:, 6:8].astype(int)
-    lengths = table.astype(np.float32)
-    return Organs(lengths[:, :3], lengths[:, 3:6], kinds[:, 0], kinds[:, 1], lengths[:, 8])
+    return border, gaussian_filter1d(border - fat, OUTLINE_BLUR / 2, mode="nearest")
 
 
 def paint_surroundings(sheet: Sheet, spine: Spine, around: Surroundings) -> None:
@@ -218,7 +128,7 @@ def paint_surroundings(sheet: Sheet, spine: Spine, around: Surroundings) -> None
     fatty = np.clip((lines - 1.4 + 2.2 * around.muscle_fat) * 0.9, 0, 1)
     sheet.paint(inner, Tissue.MUSCLE, toward=Tissue.FAT, amount=fatty)
     _paint_cavity(sheet, spine, around, inner, at_rows(around.hollow))
-    _paint_organs(sheet, around.organs, inner, front)
+    paint_organs(sheet, around.organs)
     _paint_vessels(sheet, spine, around, inner)
 
 
@@ -232,25 +142,6 @@ def _paint_cavity(sheet: Sheet, spine: Spine, around: Surroundings, inner: Float
     aside = np.clip(np.abs(sheet.v) / 25, 0, 1)
     lung = np.minimum(cavity - 4, (hollow * (0.75 + 0.6 * aside) - 0.45) * 30 + 8 * sheet.noise["broad"])
     sheet.paint(lung, Tissue.LUNG)
-
-
-def _paint_organs(sheet: Sheet, organs: Organs, inner: FloatArray, front: FloatArray) -> None:
-    for centre, radius, tissue, wall, thickness in zip(
-        organs.centre, organs.radius, organs.tissue, organs.wall, organs.thickness, strict=True
-    ):
-        left = 1 - ((sheet.x - float(centre[0])) / float(radius[0])) ** 2
-        if left <= 0.05:
-            continue
-        ry, rz = (float(r) * left**0.5 for r in radius[1:])
-        part = sheet.crop(centre[2] + 1.5 * rz, centre[2] - 1.5 * rz, centre[1] + 1.5 * ry, centre[1] - 1.5 * ry)
-        if part.empty:
-            continue
-        reach = np.sqrt(((part.y - centre[1]) / ry) ** 2 + ((part.z[:, None] - centre[2]) / rz) ** 2)
-        shape = (1 - reach + 0.14 * part.noise["coarse"] + 0.1 * part.noise["broad"]) * min(ry, rz)
-        shape = np.minimum(shape, part.u - 30)
-        if thickness > 0:
-            part.paint(shape + thickness, Tissue(wall))
-        part.paint(shape, Tissue(tissue))
 
 
 def _paint_vessels(sheet: Sheet, spine: Spine, around: Surroundings, inner: FloatArray) -> None:

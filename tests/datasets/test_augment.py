@@ -1,0 +1,100 @@
+"""Augmentation moves picture and points together, and changes looks without leaving the range of a picture."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from lookonce.datasets.augment import Augmentation, augmented, centred
+from lookonce.datasets.samples import SlabSample
+
+#: Everything that moves pixels at its default or stronger, nothing that changes their look but a grey curve.
+MOVES = Augmentation(mirror=0.5, remap=0, bias=0, noise=0, blur=0, erase=0)
+SHAPE, SPACING = (96, 80), 1.5
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+def picture_with_blob(point: tuple[float, float], shape=(150, 120), spacing: float = 1.0) -> SlabSample:
+    """A picture that is dark but for a Gaussian blob at one disc."""
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    blob = np.exp(-0.5 * (np.hypot(rows - point[0], columns - point[1]) * spacing / 4) ** 2)
+    points = np.array([point], dtype=np.float64)
+    return SlabSample(blob.astype(np.float32), spacing, points, np.array([5]), np.zeros(1), negatives=points.copy())
+
+
+def brightest_place(image: np.ndarray) -> np.ndarray:
+    """Centre of mass of the bright half, row and column."""
+    weight = np.where(image > 0.5 * image.max(), image, 0)
+    return np.array([(grid * weight).sum() for grid in np.mgrid[: image.shape[0], : image.shape[1]]]) / weight.sum()
+
+
+def nothing_but_noise(seed: int = 0, shape=(120, 100)) -> SlabSample:
+    image = np.random.default_rng(seed).uniform(0.1, 1, shape).astype(np.float16)
+    points = np.array([[30.0, 40.0], [70.0, 45.0]])
+    return SlabSample(image, 1.0, points, np.array([4, 5]), np.zeros(2))
+
+
+@given(st.floats(30, 120), st.floats(30, 90), st.sampled_from([0.8, 1.0, 1.25]), seeds)
+def test_a_blob_painted_at_a_point_is_found_at_the_mapped_point(row, column, spacing, seed):
+    sample = picture_with_blob((row, column), spacing=spacing)
+    crop = augmented(sample, SHAPE, SPACING, MOVES, np.random.default_rng(seed))
+    assert crop.image.shape == SHAPE
+    assert crop.spacing == SPACING
+    mapped = crop.points[0]
+    assume(np.all((mapped > 9) & (mapped < np.array(SHAPE) - 10)))
+    assert np.abs(brightest_place(crop.image) - mapped).max() < 0.5
+    np.testing.assert_allclose(crop.negatives, crop.points)
+
+
+@given(st.floats(40, 110), st.floats(40, 80), st.floats(0.7, 2.0))
+def test_the_plain_crop_maps_its_points_too(row, column, spacing):
+    crop = centred(picture_with_blob((row, column)), SHAPE, spacing)
+    mapped = crop.points[0]
+    assume(np.all((mapped > 12) & (mapped < np.array(SHAPE) - 13)))
+    assert np.abs(brightest_place(crop.image) - mapped).max() < 0.3
+
+
+def test_the_plain_crop_of_the_same_size_and_spacing_changes_nothing():
+    sample = nothing_but_noise()
+    same = centred(sample, sample.image.shape, sample.spacing)
+    np.testing.assert_allclose(same.image, sample.image, atol=1e-4)
+    np.testing.assert_allclose(same.points, sample.points)
+
+
+@given(seeds)
+def test_an_augmented_picture_depends_on_its_seed_alone(seed):
+    first, second = (
+        augmented(nothing_but_noise(), SHAPE, SPACING, Augmentation(mirror=0.5), np.random.default_rng(seed))
+        for _ in range(2)
+    )
+    np.testing.assert_array_equal(first.image, second.image)
+    np.testing.assert_array_equal(first.points, second.points)
+
+
+@given(seeds)
+def test_looks_stay_in_the_range_of_a_picture_and_the_outside_stays_black(seed):
+    sample = nothing_but_noise(seed, shape=(60, 50))  # smaller than the crop, so that it has an outside
+    crop = augmented(sample, SHAPE, SPACING, Augmentation(), np.random.default_rng(seed))
+    assert crop.image.dtype == np.float32
+    assert 0 <= crop.image.min() <= crop.image.max() <= 1
+    assert (crop.image == 0).any()
+
+
+@pytest.mark.parametrize("image", [np.zeros((80, 70)), np.full((80, 70), 0.5)], ids=["black", "grey"])
+def test_a_picture_without_contrast_or_discs_is_no_reason_to_fail(image):
+    empty = SlabSample(image, 1.0, np.zeros((0, 2)), np.zeros(0, dtype=int), np.zeros(0))
+    for seed in range(20):
+        crop = augmented(empty, SHAPE, SPACING, Augmentation(), np.random.default_rng(seed))
+        assert np.isfinite(crop.image).all()
+        assert crop.points.shape == (0, 2)
+
+
+def test_levels_lateral_places_and_completeness_go_through_unchanged():
+    sample = nothing_but_noise()
+    crop = augmented(sample, SHAPE, SPACING, Augmentation(), np.random.default_rng(0))
+    assert crop.levels is sample.levels
+    assert crop.lateral is sample.lateral
+    assert crop.complete

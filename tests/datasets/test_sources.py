@@ -1,0 +1,160 @@
+"""Sources: what a BIDS tree, a prepared set and the simulator hand to the stream, from disk and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from lookonce.datasets import sources
+from lookonce.datasets.samples import SlabSample
+from lookonce.datasets.sources import FARTHEST_MM, BidsSource, PreparedSource, SimulatedSource
+from lookonce.errors import InputError
+
+#: Voxels of the little scan in mm, its shape, and where its discs are, in voxels.
+SIZES, SHAPE = (2.0, 1.25, 1.5), (16, 60, 70)
+DISCS = {4: (8, 25, 50), 5: (8, 27, 38), 6: (9, 26, 26)}
+
+
+def add_scan(root: Path, subject: str, discs: dict[int, tuple[int, int, int]] = DISCS) -> None:
+    """Write a scan that brightens from left to right, and its labels."""
+    affine = np.diag([*SIZES, 1.0])
+    affine[:3, 3] = (-15, -40, 100)
+    data = np.broadcast_to(np.arange(SHAPE[0])[:, None, None], SHAPE).astype(np.int16) * 100
+    labels = np.zeros(SHAPE, dtype=np.uint8)
+    for level, voxel in discs.items():
+        labels[voxel] = level
+    for folder, name, volume in (
+        (root / subject / "anat", "T2w.nii.gz", data),
+        (root / "derivatives" / "labels" / subject / "anat", "T2w_label-discs_dlabel.nii.gz", labels),
+    ):
+        folder.mkdir(parents=True)
+        nib.save(nib.Nifti1Image(volume, affine), folder / f"{subject}_{name}")
+
+
+def paint_disc(root: Path, subject: str, voxel: tuple[int, int, int]) -> None:
+    """Replace the scan's brightness by one blob about a voxel."""
+    path = root / subject / "anat" / f"{subject}_T2w.nii.gz"
+    image = nib.load(path)
+    away = [(np.arange(n) - at) * size for n, at, size in zip(SHAPE, voxel, SIZES, strict=True)]
+    x, y, z = np.meshgrid(*away, indexing="ij")
+    blob = np.exp(-0.5 * (x**2 / 40**2 + (y**2 + z**2) / 4**2))
+    nib.save(nib.Nifti1Image((1000 * blob).astype(np.int16), image.affine), path)
+
+
+def same_sample(first: SlabSample, second: SlabSample) -> bool:
+    return all(np.array_equal(getattr(first, name), getattr(second, name)) for name in SlabSample.__dataclass_fields__)
+
+
+@pytest.fixture
+def tree(tmp_path) -> Path:
+    add_scan(tmp_path, "sub-01")
+    add_scan(tmp_path, "sub-02", {20: (8, 25, 50), 21: (8, 27, 28)})
+    return tmp_path
+
+
+def test_a_bids_scan_s_points_lie_where_its_discs_are_seen(tree):
+    paint_disc(tree, "sub-01", DISCS[5])
+    picture = BidsSource(tree, ["sub-01"]).draw(np.random.default_rng(0))
+    weight = np.where(picture.image > 0.5, picture.image.astype(np.float64), 0)
+    rows, columns = np.mgrid[: weight.shape[0], : weight.shape[1]]
+    seen = np.array([(rows * weight).sum(), (columns * weight).sum()]) / weight.sum()
+    assert picture.levels.tolist() == [4, 5, 6]
+    assert np.abs(seen - picture.points[1]).max() < 0.3
+    assert picture.spacing == sources.STORED_SPACING_MM
+    assert not picture.complete
+
+
+def test_a_slab_knows_how_far_it_lies_from_each_disc(tree):
+    source = BidsSource(tree, ["sub-01"])
+    for seed in range(30):
+        picture = source.draw(np.random.default_rng(seed))
+        # Brightness rises by one step a slice, so the mean brightness tells the plane.
+        plane = float(picture.image.mean()) * (SHAPE[0] - 1)
+        expected = [(disc[0] - plane) * SIZES[0] for disc in DISCS.values()]
+        np.testing.assert_allclose(picture.lateral, expected, atol=0.1)
+        assert np.abs(picture.lateral).max() < FARTHEST_MM + 6
+
+
+def test_only_the_wanted_subjects_are_read(tree):
+    rng = np.random.default_rng(0)
+    assert {stack.subject for stack in BidsSource(tree).stacks} == {"sub-01", "sub-02"}
+    levels = {tuple(BidsSource(tree, ["sub-02"]).draw(rng).levels) for _ in range(5)}
+    assert levels == {(20, 21)}
+
+
+def test_a_tree_without_the_wanted_subjects_says_so(tree):
+    with pytest.raises(InputError, match="no labelled scan of the subjects"):
+        BidsSource(tree, ["sub-77"])
+
+
+def test_a_label_file_without_a_disc_is_passed_over(tree):
+    add_scan(tree, "sub-03", {})
+    assert {stack.subject for stack in BidsSource(tree).stacks} == {"sub-01", "sub-02"}
+    with pytest.raises(InputError, match="no labelled scan"):
+        BidsSource(tree, ["sub-03"])
+
+
+def test_a_simulated_picture_depends_on_seed_and_index_alone():
+    forth, back = SimulatedSource(3, seed=5), SimulatedSource(3, seed=5)
+    first = [forth.picture(index) for index in (0, 1, 2)]
+    second = [back.picture(index) for index in (2, 1, 0)][::-1]
+    assert all(map(same_sample, first, second))
+    assert not same_sample(first[0], SimulatedSource(3, seed=6).picture(0))
+
+
+def test_a_simulated_picture_is_the_same_from_the_cache(tmp_path, monkeypatch):
+    fresh = SimulatedSource(2, seed=5, store=tmp_path / "a" / "pictures").picture(1)
+    assert [path.name for path in (tmp_path / "a" / "pictures").iterdir()] == ["1.npz"]
+
+    def never(_rng, **_options):
+        raise AssertionError("simulated although it is in the cache")
+
+    monkeypatch.setattr(sources, "simulate_slab", never)
+    cached = SimulatedSource(2, seed=5, store=tmp_path / "a" / "pictures").picture(1)
+    assert same_sample(fresh, cached)
+    assert cached.image.dtype == np.float16
+    assert cached.complete
+
+
+def test_two_workers_that_simulate_the_same_picture_do_not_disturb_each_other(tmp_path, monkeypatch):
+    simulate = sources.simulate_slab
+    other = SimulatedSource(2, seed=5, store=tmp_path)
+
+    def while_another_does_the_same(rng, **options):
+        monkeypatch.setattr(sources, "simulate_slab", simulate)
+        other.picture(0)
+        return simulate(rng, **options)
+
+    monkeypatch.setattr(sources, "simulate_slab", while_another_does_the_same)
+    assert same_sample(SimulatedSource(2, seed=5, store=tmp_path).picture(0), other.picture(0))
+    assert [path.name for path in tmp_path.iterdir()] == ["0.npz"]
+
+
+def test_a_simulated_source_draws_from_its_pool():
+    source = SimulatedSource(2, seed=0)
+    rng = np.random.default_rng(0)
+    drawn = [source.draw(rng) for _ in range(8)]
+    assert {id(sample) for sample in drawn} == {id(source.picture(0)), id(source.picture(1))}
+
+
+def test_a_prepared_set_gives_back_what_was_stored(tmp_path):
+    generator = np.random.default_rng(0)
+    stored = {}
+    for name in ("sub-01", "sub-02"):
+        image = generator.random((20, 30)).astype(np.float32)
+        stored[name] = {"image": image, "spacing": 0.9, "points": generator.random((2, 2)), "levels": np.array([3, 4])}
+        np.savez(tmp_path / f"{name}.npz", **stored[name])
+    sample = PreparedSource(tmp_path, ["sub-02"]).draw(np.random.default_rng(0))
+    for field, value in stored["sub-02"].items():
+        np.testing.assert_array_equal(getattr(sample, field), value)
+    assert sample.lateral.tolist() == [0, 0]
+    assert not sample.complete
+    assert len(PreparedSource(tmp_path).paths) == 2
+
+
+def test_an_empty_prepared_set_says_so(tmp_path):
+    with pytest.raises(InputError, match="holds no prepared pictures"):
+        PreparedSource(tmp_path)

@@ -1,0 +1,126 @@
+"""What every registered network must do, and what `build` answers to a wrong name or option."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from lookonce import models
+from lookonce.errors import UsageError
+from lookonce.models.registry import option_names
+
+SMALL = {"classes": 3, "features": 16, "depth": 1}
+
+every_model = pytest.mark.parametrize("name", models.names())
+
+
+def small(name: str, **options) -> nn.Module:
+    torch.manual_seed(0)
+    return models.build(name, **{**SMALL, **options})
+
+
+def pictures(network: nn.Module, count: int = 2) -> torch.Tensor:
+    channels = network.conv1.in_channels
+    generator = torch.Generator().manual_seed(1)
+    return torch.rand(count, channels, 4 * network.multiple, 3 * network.multiple, generator=generator)
+
+
+@every_model
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"stacks": 1},
+        {"stacks": 3},
+        {"blocks": 2},
+        {"depth": 2},
+        {"classes": 27},
+        {"features": 24},
+        {"in_channels": 2},
+        {"stem_pool": False, "upsample": True},
+        {"stem_pool": True, "upsample": False},
+    ],
+    ids=str,
+)
+def test_scores_have_the_shape_that_the_options_ask_for(name, options):
+    network = small(name, **options).eval()
+    image = pictures(network)
+    with torch.no_grad():
+        scores, attention = network(image)
+    height, width = image.shape[2] // network.output_stride, image.shape[3] // network.output_stride
+    assert len(scores) == options.get("stacks", 2)
+    assert {tuple(score.shape) for score in scores} == {(2, options.get("classes", 3), height, width)}
+    if attention is not None:
+        assert attention.shape == (2, 1, image.shape[2] // network.stride, image.shape[3] // network.stride)
+
+
+@every_model
+def test_gradients_reach_every_parameter(name):
+    network = small(name).train()
+    scores, _ = network(pictures(network))
+    sum(score.square().sum() for score in scores).backward()
+    for parameter_name, parameter in network.named_parameters():
+        assert parameter.grad is not None, parameter_name
+        assert parameter.grad.isfinite().all(), parameter_name
+        # A bias in front of a batch norm has no effect, by construction; a kernel always has.
+        assert parameter.grad.any() or parameter_name.endswith("bias"), parameter_name
+
+
+@every_model
+def test_evaluation_is_deterministic(name):
+    network = small(name).eval()
+    image = pictures(network)
+    with torch.no_grad():
+        first, second = network(image), network(image)
+    assert all(torch.equal(a, b) for a, b in zip(first.scores, second.scores, strict=True))
+
+
+@every_model
+def test_a_picture_s_scores_do_not_depend_on_the_batch_it_comes_in(name):
+    network = small(name).eval()
+    image = pictures(network, count=3)
+    with torch.no_grad():
+        together = network(image).scores[-1]
+        alone = torch.cat([network(single[None]).scores[-1] for single in image])
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
+
+
+@every_model
+def test_attention_lies_between_0_and_1_where_there_is_one(name):
+    network = small(name).eval()
+    with torch.no_grad():
+        attention = network(pictures(network)).attention
+    assert (attention is None) == (name == "hourglass")
+    if attention is not None:
+        assert 0 <= float(attention.min()) < float(attention.max()) <= 1
+
+
+@every_model
+def test_the_same_seed_builds_the_same_network(name):
+    first, second = small(name).state_dict(), small(name).state_dict()
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_an_unknown_name_is_answered_with_the_names_there_are():
+    with pytest.raises(UsageError, match=r"'hourglas'.*attention-hourglass, disc-net, hourglass"):
+        models.build("hourglas")
+
+
+@every_model
+def test_an_unknown_option_is_answered_with_the_options_there_are(name):
+    with pytest.raises(UsageError, match=rf"{name} has no option 'width'.*classes.*features") as raised:
+        models.build(name, width=3)
+    assert all(option in str(raised.value) for option in option_names(name))
+
+
+@every_model
+def test_what_a_name_pins_is_no_option(name):
+    with pytest.raises(UsageError, match="no option 'attention'"):
+        models.build(name, attention=True)
+
+
+@every_model
+@pytest.mark.parametrize("wrong", [{"features": 17}, {"stacks": 0}, {"depth": -1}, {"features": "many"}], ids=str)
+def test_an_impossible_value_is_a_usage_error_that_names_the_model(name, wrong):
+    with pytest.raises(UsageError, match=f"model {name}: "):
+        models.build(name, **wrong)

@@ -1,0 +1,287 @@
+"""The whole pipeline on painted scans whose answer is known, and on a simulated one with the shipped weights."""
+
+from __future__ import annotations
+
+import json
+
+import nibabel as nib
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from tests.blobs import CARD, CERVICAL, Phantom, make_phantom, write_blob_model
+from tests.conftest import ALL_ORIENTATIONS, rotation
+
+import lookonce
+from lookonce.errors import GeometryError, InputError, NothingFoundError, UsageError
+from lookonce.geometry import SlabStack, voxel_to_world, world_to_voxel
+from lookonce.io.nifti import SpineImage
+from lookonce.labeling import MOST_SLABS, _view, label, look
+from lookonce.runtime.session import DiscMaps, DiscSession
+from lookonce.runtime.weights import find_model, model_names
+from lookonce.synth import simulate_scan
+
+#: Axis and angle in degrees of how a scanner's grid may lie to the body.
+TURNS = [((1, 0, 0), 25), ((0, 1, 0), -20), ((0, 0, 1), 30), ((1, 1, 1), 22), ((3, -2, 1), -28)]
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory) -> DiscSession:
+    """A model that finds painted blobs and knows nothing of their names."""
+    return DiscSession(find_model(str(write_blob_model(tmp_path_factory.mktemp("model") / "blobs.onnx"))))
+
+
+@pytest.fixture(scope="module")
+def naming_session(tmp_path_factory) -> DiscSession:
+    """A model that takes the topmost blob for C2/C3."""
+    path = tmp_path_factory.mktemp("model") / "naming.onnx"
+    return DiscSession(find_model(str(write_blob_model(path, first_level=3))))
+
+
+def distances(result, phantom: Phantom) -> NDArray:
+    """Distance in mm of every disc from where it was painted; all must have been found under their own names."""
+    assert [int(level) for level in result.labels.levels] == list(phantom.levels)
+    return np.linalg.norm(result.labels.points - phantom.points, axis=1)
+
+
+def test_painted_discs_are_found_named_and_placed(naming_session):
+    phantom = make_phantom()
+    result = label(phantom.image, model=naming_session)
+    assert distances(result, phantom).max() < 0.5
+    assert sum(result.level_shift.values()) == pytest.approx(1)
+    assert not result.uncertain
+    assert result.warnings == []
+    assert result.variant is None
+    assert min(disc.confidence for disc in result.labels) > 0.9
+    assert result.model == naming_session.identity
+    assert 0 < result.seconds < 30
+
+
+def test_all_48_orientations_give_the_same_world_points(naming_session):
+    phantom = make_phantom(turn=rotation(np.array([1, 2, 3]), 12))
+    for orientation in ALL_ORIENTATIONS:
+        assert distances(label(phantom.stored(orientation).image, model=naming_session), phantom).max() < 0.5
+
+
+@pytest.mark.parametrize(("axis", "degrees"), TURNS)
+def test_an_oblique_grid_moves_no_world_point(axis, degrees, naming_session):
+    phantom = make_phantom(turn=rotation(np.array(axis), degrees), width=60)
+    assert distances(label(phantom.image, model=naming_session), phantom).max() < 0.5
+
+
+@pytest.mark.parametrize("sizes", [(5.5, 0.7, 0.7), (3.3, 1.6, 0.9), (1.0, 1.0, 1.0), (7.0, 0.4, 0.5)])
+@pytest.mark.parametrize("off_middle", [-9.0, 4.0])
+def test_any_voxel_size_will_do(sizes, off_middle, naming_session):
+    phantom = make_phantom(sizes=sizes, off_middle=off_middle)
+    assert distances(label(phantom.image, model=naming_session), phantom).max() < 1.0
+
+
+@pytest.mark.parametrize("off_middle", [0.0, 60.0, -70.0])
+def test_a_wide_volume_is_searched_coarsely_first_and_gives_the_same_discs(off_middle, naming_session):
+    wide = make_phantom(width=220, sizes=(2.0, 1.1, 1.0), off_middle=off_middle)
+    slabs, _, _ = look(wide.image, naming_session)
+    assert len(slabs.data) <= MOST_SLABS
+    assert slabs.lateral_step == pytest.approx(CARD["lateral_step_mm"], rel=0.2)
+    assert distances(label(wide.image, model=naming_session), wide).max() < 0.5
+
+
+def test_a_wide_volume_without_discs_is_searched_everywhere(session):
+    empty = bars_only(make_phantom(width=220, sizes=(2.0, 1.1, 1.0)))
+    slabs, _, candidates = look(empty, session)
+    assert len(candidates) == 0
+    assert len(slabs.data) * slabs.lateral_step == pytest.approx(220, abs=10)
+
+
+def test_a_narrow_volume_is_looked_at_once(naming_session):
+    narrow = make_phantom(width=60)
+    slabs, _, _ = look(narrow.image, naming_session)
+    assert len(slabs.data) == 15
+
+
+def test_a_single_sagittal_slice_is_enough(naming_session, tmp_path):
+    phantom = make_phantom(width=4, off_middle=0)
+    assert phantom.image.data.shape[0] == 1
+    flat = SpineImage(phantom.image.data, phantom.image.affine)
+    result = label(flat, model=naming_session)
+    assert np.abs(result.labels.points - phantom.points)[:, 1:].max() < 0.5
+
+
+def test_a_two_dimensional_file_is_a_sagittal_slice(naming_session, tmp_path):
+    phantom = make_phantom(width=4, off_middle=0)
+    affine = phantom.image.affine[:, [1, 2, 0, 3]]  # the file's axes: anterior, superior, and the slice's own
+    nib.save(nib.Nifti1Image(phantom.image.data[0], affine), tmp_path / "slice.nii.gz")
+    assert nib.load(tmp_path / "slice.nii.gz").ndim == 2
+    result = lookonce.label(tmp_path / "slice.nii.gz", model=naming_session)
+    assert [int(level) for level in result.labels.levels] == list(CERVICAL)
+    assert np.abs(result.labels.points - phantom.points)[:, 1:].max() < 0.5
+
+
+@pytest.mark.parametrize("levels", [(20, 21, 22, 23, 24, 25), (8, 9, 10, 11, 12, 13, 14, 15)])
+def test_the_first_level_names_any_part_of_the_spine(levels, session):
+    phantom = make_phantom(levels)
+    result = label(phantom.image, model=session, first_level=levels[0])
+    assert distances(result, phantom).max() < 0.5
+    assert not result.uncertain
+
+
+def test_without_names_the_numbering_is_uncertain_and_the_warning_says_what_to_do(session):
+    result = label(make_phantom().image, model=session)
+    assert result.uncertain
+    shift, share = result.runner_up
+    assert result.level_shift[shift] == share
+    (warning,) = result.warnings
+    assert f"{shift:+d} level at {100 * share:.0f} %" in warning
+    assert "--first-level" in warning
+
+
+def test_warnings_of_the_file_come_along(naming_session):
+    image = make_phantom().image
+    doubtful = SpineImage(image.data, image.affine, warnings=["the sform was used"])
+    assert label(doubtful, model=naming_session).warnings == ["the sform was used"]
+
+
+def bars_only(phantom: Phantom) -> SpineImage:
+    data = phantom.image.data
+    return SpineImage(np.where(data > 1500, data, 0), phantom.image.affine)
+
+
+def test_an_image_without_discs_is_an_error(session):
+    with pytest.raises(NothingFoundError, match="no spine was found"):
+        label(bars_only(make_phantom()), model=session)
+
+
+def test_a_lone_peak_is_no_spine(session):
+    with pytest.raises(NothingFoundError):
+        label(make_phantom((5,)).image, model=session)
+
+
+def test_an_axial_stack_says_that_it_cannot_be_labelled(session):
+    phantom = make_phantom(sizes=(1.0, 1.0, 8.0))
+    with pytest.raises(GeometryError, match="axial stack"):
+        label(phantom.image, model=session)
+
+
+@pytest.mark.parametrize("first_level", [1, 0, 26, -3])
+def test_a_first_level_that_is_no_disc_is_refused(first_level, session):
+    with pytest.raises(UsageError, match="SCT value from 2"):
+        label(make_phantom().image, model=session, first_level=first_level)
+
+
+def test_a_file_is_read_with_the_volume_that_was_asked_for(naming_session, tmp_path):
+    phantom = make_phantom()
+    both = np.stack([np.zeros_like(phantom.image.data), phantom.image.data], axis=3)
+    nib.save(nib.Nifti1Image(both, phantom.image.affine), tmp_path / "both.nii.gz")
+    result = label(tmp_path / "both.nii.gz", model=naming_session, volume=1)
+    assert distances(result, phantom).max() < 0.5
+    with pytest.raises(InputError, match="--volume"):
+        label(tmp_path / "both.nii.gz", model=naming_session)
+
+
+def test_the_picture_shows_every_disc_where_its_point_is(naming_session):
+    for phantom in (make_phantom(), make_phantom(width=220, sizes=(2.0, 1.0, 1.0), off_middle=50)):
+        view = label(phantom.image, model=naming_session).view
+        assert len(view.points) == len(phantom.levels)
+        rows, columns = np.rint(view.points).astype(int).T
+        assert view.image[rows, columns].min() > 0.45  # half the brightness of the bar, which is 1
+        assert view.attention[rows, columns].min() > 0.8
+        assert view.attention.shape == view.image.shape
+        assert np.all(np.diff(rows) > 0)
+        height = (phantom.points[0] - phantom.points[-1])[2]
+        assert (view.points[-1, 0] - view.points[0, 0]) * view.spacing == pytest.approx(height, abs=0.5)
+
+
+def test_the_picture_follows_a_spine_that_bends_sideways():
+    data = np.zeros((5, 40, 30), dtype=np.float32)
+    places = np.array([(0.0, 5.0, 9.0), (2.0, 20.0, 9.0), (4.0, 35.0, 9.0)])
+    for slab, row, column in places.astype(int):
+        data[slab, row, column] = 1
+    slabs = SlabStack(data, np.diag([4.0, 1.25, 1.25, 1.0]))
+    cells = data[:, ::2, ::2]
+    view = _view(slabs, DiscMaps(cells, cells[:, None], cells), places, stride=2)
+    assert view.image[[5, 20, 35], 9].tolist() == [1, 1, 1]
+
+
+def test_points_lie_on_the_discs_of_a_curved_spine_not_beside_them(naming_session):
+    """The smooth curve across the slabs must follow a bend that a spine can have."""
+    phantom = make_phantom(tuple(range(3, 13)))
+    bend = np.ptp(phantom.points[:, 0])
+    assert bend > 3
+    result = label(phantom.image, model=naming_session)
+    assert np.abs(result.labels.points - phantom.points)[:, 0].max() < 0.5
+
+
+# With the weights that the package ships.
+
+needs_weights = pytest.mark.skipif(not model_names(), reason="the default weights are not here yet")
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    """A small simulated lumbar T2w scan with its truth."""
+    rng = np.random.default_rng(3)
+    return simulate_scan(
+        rng, field_of_view="lumbar", contrast="t2", spacing=1.0, slice_thickness=4.0, lateral_extent=16.0
+    )
+
+
+@pytest.fixture(scope="module")
+def shipped() -> DiscSession:
+    return DiscSession(find_model())
+
+
+@needs_weights
+def test_the_shipped_model_finds_the_discs_of_a_simulated_scan(simulated, shipped):
+    result = label(SpineImage(simulated.image, simulated.affine), model=shipped)
+    truth = dict(zip(simulated.levels.tolist(), simulated.points, strict=True))
+    apart = {int(disc.level): np.linalg.norm(truth.get(disc.level, np.inf) - disc.world_mm) for disc in result.labels}
+    assert sum(distance < 5 for distance in apart.values()) >= len(truth) - 1
+
+
+@needs_weights
+def test_the_shipped_model_gives_one_answer_in_all_48_orientations(simulated, shipped):
+    image = Phantom(SpineImage(simulated.image, simulated.affine), simulated.points, tuple(simulated.levels))
+    expected = label(image.image, model=shipped).labels
+    for orientation in ALL_ORIENTATIONS:
+        found = label(image.stored(orientation).image, model=shipped).labels
+        assert found.levels == expected.levels
+        assert found.points == pytest.approx(expected.points, abs=0.5)
+
+
+@needs_weights
+@pytest.mark.parametrize(("axis", "degrees"), TURNS)
+def test_the_shipped_model_follows_an_oblique_header(axis, degrees, simulated, shipped):
+    expected = label(SpineImage(simulated.image, simulated.affine), model=shipped).labels
+    turn = np.eye(4)
+    turn[:3, :3] = rotation(np.array(axis), degrees)
+    found = label(SpineImage(simulated.image, turn @ simulated.affine), model=shipped).labels
+    assert found.levels == expected.levels
+    assert found.points == pytest.approx(voxel_to_world(expected.points, affine=turn), abs=0.5)
+
+
+@needs_weights
+def test_the_shipped_model_sees_no_spine_where_there_is_none(shipped):
+    rng = np.random.default_rng(0)
+    x, y, z = np.meshgrid(*[np.linspace(-1, 1, length) for length in (12, 180, 200)], indexing="ij")
+    ball = 700.0 * (x**2 + y**2 + z**2 < 0.8) + 40 * np.abs(rng.standard_normal(x.shape))
+    with pytest.raises(NothingFoundError):
+        label(SpineImage(ball.astype(np.int16), np.diag([4.0, 1, 1, 1])), model=shipped)
+
+
+@needs_weights
+def test_the_shipped_card_describes_the_file():
+    card = find_model().card
+    assert card.name == "discs"
+    assert 2 <= card.stride <= 8
+    assert json.dumps(card.model_dump(mode="json"))
+    assert card.about, "the card must say what the model was trained on"
+
+
+def test_the_shipped_points_survive_the_voxel_grid(naming_session):
+    """A label file rounds to voxels: no disc is more than half a voxel's diagonal from its point."""
+    phantom = make_phantom()
+    labels = label(phantom.image, model=naming_session).labels
+    volume, warnings = labels.to_volume(phantom.image.data.shape, affine=phantom.image.affine)
+    assert warnings == []
+    for disc in labels:
+        (voxel,) = np.argwhere(volume == int(disc.level))
+        offset = world_to_voxel(np.array([disc.world_mm]), affine=phantom.image.affine)[0] - voxel
+        assert np.abs(offset).max() <= 0.5

@@ -1,0 +1,144 @@
+"""Recipes: the shipped ones are sound, and a wrong field is named."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+
+from lookonce.errors import UsageError
+from lookonce.training.module import build_network
+from lookonce.training.recipe import SourcePart, load_recipe, recipe_names, subjects_of
+
+every_recipe = pytest.mark.parametrize("name", recipe_names())
+
+
+def test_the_default_and_the_papers_forms_are_shipped():
+    assert {"discs", "discs-hourglass", "discs-attention-hourglass"} <= set(recipe_names())
+
+
+@every_recipe
+def test_a_shipped_recipe_is_sound(name):
+    recipe = load_recipe(name)
+    network = build_network(recipe)
+    assert network.score[-1].out_channels == recipe.target.classes
+    assert network.conv1.in_channels == recipe.input.channels
+    for part in recipe.data:
+        subjects = subjects_of(part)
+        assert subjects is None or len(subjects) == len(set(subjects)) > 0
+
+
+@every_recipe
+def test_a_recipe_comes_back_from_its_record(name, tmp_path):
+    recipe = load_recipe(name)
+    record = tmp_path / "recipe.json"
+    record.write_text(recipe.model_dump_json(indent=1))
+    assert load_recipe(str(record)) == recipe
+
+
+def test_no_held_out_subject_is_trained_on():
+    trained, unseen = ({*subjects_of(source(name))} for name in ("spider_train", "unseen"))
+    assert not (trained | {*subjects_of(source("cervical_train"))}) & unseen
+
+
+def source(subjects: str) -> SourcePart:
+    return SourcePart(kind="bids", weight=1, path="x", subjects=subjects)
+
+
+@pytest.mark.parametrize(
+    ("change", "place", "value"),
+    [
+        ("optimizer.learning_rate=1e-4", "optimizer.learning_rate", 1e-4),
+        ("optimizer.learning_rate=1.5E-3", "optimizer.learning_rate", 1.5e-3),
+        ("input.shape=[64, 96]", "input.shape", (64, 96)),
+        ("model.options.features=16", "model.options", {"features": 16, "stacks": 2}),
+        ("optimizer.clip_norm=null", "optimizer.clip_norm", None),
+        ("data.0.pool=7", "data.0.pool", 7),
+        ("description=a=b", "description", "a=b"),
+        ("seed=5", "seed", 5),
+    ],
+)
+def test_a_field_is_set_from_the_command_line(change, place, value):
+    found = load_recipe("discs", [change])
+    for part in place.split("."):
+        found = found[int(part)] if part.isdigit() else getattr(found, part)
+    assert found == value
+    assert type(found) is type(value)
+
+
+def test_later_changes_win_and_others_stay():
+    recipe = load_recipe("discs", ["epochs=3", "epochs=4", "target.sigma_mm=5"])
+    assert (recipe.epochs, recipe.target.sigma_mm) == (4, 5.0)
+    assert recipe.model_copy(update={"epochs": 40}).optimizer == load_recipe("discs").optimizer
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ("epoch=3", "epoch: Extra inputs"),
+        ("optimizer.rate=1", "optimizer.rate"),
+        ("optimizer.learning_rate=fast", "optimizer.learning_rate"),
+        ("input.channels=2", "input.channels"),
+        ("data=[]", "data"),
+        ("data.0.kind=web", "data.0.kind"),
+        ("batch_size=0", "batch_size"),
+        ("target.kind=boxes", "target.kind"),
+        ("augmentation.rotation=3", "augmentation.rotation"),
+    ],
+)
+def test_a_wrong_field_is_named(change, named):
+    with pytest.raises(UsageError, match=f"recipe discs: {named}"):
+        load_recipe("discs", [change])
+
+
+@pytest.mark.parametrize("change", ["epochs", "data.9.pool=1", "data.first.pool=1", "epochs.x=1", "data=[1"])
+def test_a_change_that_cannot_be_made_is_shown(change):
+    with pytest.raises(UsageError, match="--set ") as raised:
+        load_recipe("discs", [change])
+    assert change in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_an_unknown_recipe_is_answered_with_those_there_are(tmp_path):
+    with pytest.raises(UsageError, match="discs-attention-hourglass, discs-hourglass"):
+        load_recipe(str(tmp_path / "mine.yaml"))
+
+
+@pytest.mark.parametrize("text", ["", "- 1\n", "a: [", "just words"])
+def test_a_file_that_is_no_recipe_says_so(tmp_path, text):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=r"mine\.yaml: "):
+        load_recipe(str(path))
+
+
+def test_a_recipe_of_one_s_own_is_read(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(json.loads(load_recipe("discs").model_dump_json()) | {"epochs": 7}))
+    assert load_recipe(str(path)).epochs == 7
+
+
+def test_a_list_of_subjects_may_be_a_file(tmp_path):
+    listing = tmp_path / "mine.txt"
+    listing.write_text("# who\nsub-1  # the first\n\nsub-2\n")
+    assert subjects_of(source(str(listing))) == ["sub-1", "sub-2"]
+    assert subjects_of(SourcePart(kind="synth", weight=1)) is None
+
+
+def test_a_missing_list_of_subjects_is_named():
+    with pytest.raises(UsageError, match=r"data\.subjects nobody"):
+        subjects_of(source("nobody"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("model.name=unet", "no model is called 'unet'"),
+        ("model.options.width=3", "no option 'width'"),
+        ("input.shape=[192, 100]", "192 x 100: this network takes multiples of 32"),
+    ],
+)
+def test_a_network_that_cannot_be_built_is_a_usage_error(change, message):
+    with pytest.raises(UsageError, match=message):
+        build_network(load_recipe("discs", [change]))
