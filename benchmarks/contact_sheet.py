@@ -1,4 +1,4 @@
-"""Contact sheets: many scans on one picture, each with its labels, because half of all bugs here are visible at a glance.
+"""Contact sheets: many scans on one picture, each with its labels, as half of all bugs show at a glance.
 
     python benchmarks/contact_sheet.py simulated -n 24 -o docs/figures/simulated.png
     python benchmarks/contact_sheet.py labelled --data spine/lumbar -o sheet.png              (the known labels)

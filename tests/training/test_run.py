@@ -132,7 +132,10 @@ def test_two_processes_train_one_network_on_different_samples(tmp_path):
     script.write_text(RECORDING_SCRIPT)
     recipe = write_recipe(tmp_path / "recipe.json", "devices=2", "steps_per_epoch=2")
     process = start_python(script, "train", recipe, "--out", tmp_path / "run")
-    printed, errors = process.communicate()
+    try:
+        printed, errors = process.communicate(timeout=400)
+    finally:
+        process.kill()  # its child ends with it
     assert process.returncode == 0, errors
     assert printed == f"{tmp_path / 'run' / 'weights.safetensors'}\n"  # once, and nothing else
     assert "Epoch 0" in errors

@@ -65,4 +65,5 @@ def main() -> None:
 _EXTRAS = {
     **dict.fromkeys(("torch", "lightning", "safetensors", "onnx", "onnxscript", "yaml", "tensorboard"), "train"),
     **dict.fromkeys(("matplotlib", "imageio"), "report"),
+    "scipy": "synth",
 }

@@ -10,7 +10,9 @@ import typer
 
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a finished training run.")],
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE.onnx", help="Where the model goes; its card beside it.")],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", metavar="FILE.onnx", help="Where the model goes; its card beside it.")
+    ],
     about: Annotated[
         Path | None, typer.Option(metavar="FILE.json", help="What the card says of data, metrics, limits and licence.")
     ] = None,

@@ -9,14 +9,22 @@ import typer
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A shipped recipe (see `lookonce recipes`) or a .yaml.")],
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE", help="A shipped recipe (see `lookonce recipes`) or a .yaml.")
+    ],
     out: Annotated[Path, typer.Option(metavar="RUN", help="Folder of the run: weights, logs, checkpoint.")],
-    data: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder that the recipe's data paths start from.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where a run stopped; the result is the same.")] = False,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder that the recipe's data paths start from.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where a run stopped; the result is the same.")
+    ] = False,
     changes: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a field of the recipe; repeatable.")
     ] = None,
-    cache: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep simulated pictures here between runs.")] = None,
+    cache: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Keep simulated pictures here between runs.")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
 ) -> None:
     """Train a model from a recipe.

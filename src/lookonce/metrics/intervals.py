@@ -6,10 +6,10 @@ Scans of one patient, and discs of one scan, resemble each other, so whole patie
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from lookonce.geometry import FloatArray
 
@@ -36,7 +36,7 @@ def wilson(successes: int, trials: int, *, confidence: float = 0.95) -> Interval
         raise ValueError(f"successes={successes} does not lie between 0 and trials={trials}")
     if not trials:
         return None
-    z = float(ndtri(0.5 + confidence / 2))
+    z = float(NormalDist().inv_cdf(0.5 + confidence / 2))
     share, weight = successes / trials, z * z / trials
     centre = (share + weight / 2) / (1 + weight)
     half = z / (1 + weight) * np.sqrt(share * (1 - share) / trials + weight / (4 * trials))

@@ -1,0 +1,103 @@
+"""Labelling works with the core alone: no torch, nor anything else that only the extras bring."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+from tests.blobs import CERVICAL, make_phantom, write_blob_model
+
+import lookonce
+from lookonce.runtime.weights import model_names
+
+ROOT = Path(__file__).parents[1]
+#: What the core must do without, by the names under which Python imports it.
+EXTRAS = (
+    *("torch", "lightning", "pytorch_lightning", "tensorboard", "safetensors", "onnx", "onnxscript", "yaml"),
+    *("pydicom", "highdicom", "matplotlib", "imageio", "fastapi", "uvicorn", "multipart", "dask", "distributed"),
+)
+LARGEST_INSTALL_BYTES = 420e6
+
+#: Run before the command: every extra is missing, whatever is installed.
+_WITHOUT_EXTRAS = f"""
+import sys
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {EXTRAS!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Missing())
+from lookonce.cli.app import main
+sys.argv = ["lookonce", *sys.argv[1:]]
+main()
+"""
+
+
+def bare_environment() -> dict[str, str]:
+    """This process's environment without what would let a new one see more than its own packages."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
+
+
+def run(command: list[str], folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=bare_environment() | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+def test_labelling_imports_nothing_that_only_an_extra_brings(tmp_path):
+    model = write_blob_model(tmp_path / "blobs.onnx", first_level=3)
+    scan = make_phantom().save(tmp_path / "scan.nii.gz")
+    source = str(Path(lookonce.__file__).parents[1])
+    without_extras = [sys.executable, "-c", _WITHOUT_EXTRAS]
+    label = ["label", str(scan), "--model", str(model), "--qc", "qc", "--json"]
+    done = run([*without_extras, *label], tmp_path, PYTHONPATH=source)
+    assert done.returncode == 0, done.stderr
+    assert [disc["level"] for disc in json.loads(done.stdout)["results"][0]["discs"]] == list(CERVICAL)
+    assert (tmp_path / "qc" / "index.html").is_file()
+    training = run([*without_extras, "recipes"], tmp_path, PYTHONPATH=source)
+    assert training.returncode == 1
+    assert "pip install 'lookonce[train]'" in training.stderr
+
+
+def test_the_names_of_the_extras_are_right():
+    """A misspelt name above would prove nothing; some of them are installed wherever the tests run."""
+    assert importlib.util.find_spec("onnx") is not None
+    assert importlib.util.find_spec("torch") is not None
+
+
+@pytest.mark.slow
+def test_a_bare_install_simulates_and_labels_a_scan(tmp_path):
+    venv.create(tmp_path / "venv", with_pip=True)
+    scripts = tmp_path / "venv" / ("Scripts" if os.name == "nt" else "bin")
+    installed = run([str(scripts / "python"), "-m", "pip", "install", "--quiet", str(ROOT)], tmp_path)
+    assert installed.returncode == 0, installed.stderr
+
+    find = "import importlib.util as u, json, sys; print(json.dumps([n for n in sys.argv[1:] if u.find_spec(n)]))"
+    assert json.loads(run([str(scripts / "python"), "-c", find, *EXTRAS], tmp_path).stdout) == []
+    size = sum(path.stat().st_size for path in (tmp_path / "venv").rglob("*") if path.is_file())
+    assert size < LARGEST_INSTALL_BYTES
+
+    command = str(scripts / "lookonce")
+    view = ["--contrast", "t2", "--field-of-view", "lumbar"]
+    simulated = run([command, "synth", "spine", "study", "--seed", "1", *view], tmp_path)
+    assert simulated.returncode == 0, simulated.stderr
+    model = [] if model_names() else ["--model", str(write_blob_model(tmp_path / "blobs.onnx"))]
+    labelled = run([command, "label", simulated.stdout.strip(), "--json", *model], tmp_path)
+    if model:
+        assert labelled.returncode in (0, 4), labelled.stderr
+        return
+    assert labelled.returncode == 0, labelled.stderr
+    (result,) = json.loads(labelled.stdout)["results"]
+    assert len(result["discs"]) >= 4
+    assert all(Path(tmp_path, path).is_file() for path in result["outputs"].values())
