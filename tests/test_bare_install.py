@@ -20,7 +20,18 @@ ROOT = Path(__file__).parents[1]
 #: What the core must do without, by the names under which Python imports it.
 EXTRAS = (
     *("torch", "lightning", "pytorch_lightning", "tensorboard", "safetensors", "onnx", "onnxscript", "yaml"),
-    *("pydicom", "highdicom", "matplotlib", "imageio", "fastapi", "uvicorn", "multipart", "dask", "distributed"),
+    *(
+        "scipy",
+        "pydicom",
+        "highdicom",
+        "matplotlib",
+        "imageio",
+        "fastapi",
+        "uvicorn",
+        "multipart",
+        "dask",
+        "distributed",
+    ),
 )
 LARGEST_INSTALL_BYTES = 420e6
 
@@ -77,7 +88,7 @@ def test_the_names_of_the_extras_are_right():
 
 
 @pytest.mark.slow
-def test_a_bare_install_simulates_and_labels_a_scan(tmp_path):
+def test_a_bare_install_labels_the_bundled_scan(tmp_path):
     venv.create(tmp_path / "venv", with_pip=True)
     scripts = tmp_path / "venv" / ("Scripts" if os.name == "nt" else "bin")
     installed = run([str(scripts / "python"), "-m", "pip", "install", "--quiet", str(ROOT)], tmp_path)
@@ -88,16 +99,14 @@ def test_a_bare_install_simulates_and_labels_a_scan(tmp_path):
     size = sum(path.stat().st_size for path in (tmp_path / "venv").rglob("*") if path.is_file())
     assert size < LARGEST_INSTALL_BYTES
 
-    command = str(scripts / "lookonce")
-    view = ["--contrast", "t2", "--field-of-view", "lumbar"]
-    simulated = run([command, "synth", "spine", "study", "--seed", "1", *view], tmp_path)
-    assert simulated.returncode == 0, simulated.stderr
+    where = "from importlib import resources; print(resources.files('lookonce.examples') / 'sub-simulated_T2w.nii.gz')"
+    scan = run([str(scripts / "python"), "-c", where], tmp_path).stdout.strip()
     model = [] if model_names() else ["--model", str(write_blob_model(tmp_path / "blobs.onnx"))]
-    labelled = run([command, "label", simulated.stdout.strip(), "--json", *model], tmp_path)
-    if model:
+    labelled = run([str(scripts / "lookonce"), "label", scan, "-o", "out", "--json", *model], tmp_path)
+    if model:  # the weights are not here yet: no answer to expect
         assert labelled.returncode in (0, 4), labelled.stderr
         return
     assert labelled.returncode == 0, labelled.stderr
     (result,) = json.loads(labelled.stdout)["results"]
     assert len(result["discs"]) >= 4
-    assert all(Path(tmp_path, path).is_file() for path in result["outputs"].values())
+    assert all((tmp_path / path).is_file() for path in result["outputs"].values())

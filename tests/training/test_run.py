@@ -133,7 +133,7 @@ def test_two_processes_train_one_network_on_different_samples(tmp_path):
     recipe = write_recipe(tmp_path / "recipe.json", "devices=2", "steps_per_epoch=2")
     process = start_python(script, "train", recipe, "--out", tmp_path / "run")
     try:
-        printed, errors = process.communicate(timeout=400)
+        printed, errors = process.communicate(timeout=900)
     finally:
         process.kill()  # its child ends with it
     assert process.returncode == 0, errors
