@@ -20,18 +20,8 @@ ROOT = Path(__file__).parents[1]
 #: What the core must do without, by the names under which Python imports it.
 EXTRAS = (
     *("torch", "lightning", "pytorch_lightning", "tensorboard", "safetensors", "onnx", "onnxscript", "yaml"),
-    *(
-        "scipy",
-        "pydicom",
-        "highdicom",
-        "matplotlib",
-        "imageio",
-        "fastapi",
-        "uvicorn",
-        "multipart",
-        "dask",
-        "distributed",
-    ),
+    *("scipy", "pydicom", "highdicom", "matplotlib", "imageio"),
+    *("fastapi", "uvicorn", "multipart", "dask", "distributed"),
 )
 LARGEST_INSTALL_BYTES = 420e6
 
@@ -62,7 +52,7 @@ def run(command: list[str], folder: Path, **variables: str) -> subprocess.Comple
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=600,
     )
 
 

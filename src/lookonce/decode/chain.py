@@ -17,6 +17,8 @@ from lookonce.decode.heatmaps import Candidates
 from lookonce.geometry import FloatArray
 
 FIRST, LAST = int(Level.C1_C2), int(Level.L5_S1)
+#: Discs that look like no other: those around the dens and the lumbosacral one.
+ANCHORS = (Level.C1_C2, Level.C2_C3, Level.L5_S1)
 #: Shifts of the numbering less probable than this are not reported.
 SMALLEST_SHARE = 1e-3
 
@@ -30,6 +32,11 @@ class ChainSettings:
     name_weight : float
         Trust in the network's names. Below 1 because neighbouring discs err together: a chain of ten is not ten
         independent witnesses.
+    name_doubt : float
+        Probability that a name is one level too high, and that it is one too low. Far from the ends of the spine the
+        network counts along look-alikes, and whole runs of discs are named one off together.
+    anchor_doubt : float
+        The same for the names in `ANCHORS`, which have a shape of their own.
     name_floor : float
         Probability that a name is anything at all, whatever the network says.
     missed : float
@@ -43,6 +50,8 @@ class ChainSettings:
     """
 
     name_weight: float = 0.5
+    name_doubt: float = 0.2
+    anchor_doubt: float = 0.02
     name_floor: float = 0.01
     missed: float = -3.5
     end_missed: float = -1.0
@@ -244,11 +253,18 @@ def _node_scores(candidates: Candidates, settings: ChainSettings) -> FloatArray:
     probability = np.clip(candidates.probability, 1e-4, 1 - 1e-4)
     odds = np.log(probability / (1 - probability))
     neutral = np.log(settings.disc_threshold / (1 - settings.disc_threshold))
-    names = np.exp(candidates.evidence[:, FIRST : LAST + 1])
+    names = np.exp(candidates.evidence[:, FIRST : LAST + 1]) @ _confusion(settings)
     count = LAST - FIRST + 1
     named = np.log((1 - settings.name_floor) * names + settings.name_floor / count)
     # Relative to knowing nothing, so that evidence for a name is evidence for a disc and a clear "no disc" is against.
     return (odds - neutral)[:, None] + settings.name_weight * (named + np.log(count))
+
+
+def _confusion(settings: ChainSettings) -> FloatArray:
+    """Matrix (said, true) of how probable a level is, given that the network names it `said`."""
+    doubt = [settings.anchor_doubt if level in ANCHORS else settings.name_doubt for level in range(FIRST, LAST + 1)]
+    confusion = np.diag(1 - 2 * np.array(doubt)) + np.diag(doubt[:-1], 1) + np.diag(doubt[1:], -1)
+    return confusion / confusion.sum(axis=1, keepdims=True)
 
 
 def _end_scores(
