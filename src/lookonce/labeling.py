@@ -30,12 +30,18 @@ from lookonce.runtime.weights import DEFAULT_MODEL, find_model
 
 #: A numbering less probable than this is marked uncertain.
 CERTAIN_FROM = 0.9
+#: Height of C2 without the dens, and of S1: with less of them in view, C2/C3 and L5/S1 look like any disc (and S1/S2
+#: like L5/S1), so a numbering is marked uncertain however sure the network is of it.
+ANCHOR_VIEW_MM = 25.0
+UNANCHORED = "neither C2 nor S1 is wholly in view, so the levels are counted from look-alikes; check the numbering"
 #: Volumes wider than this many slabs are looked at coarsely first, then finely around the spine.
 MOST_SLABS = 18
 COARSE_STEP_MM = 12.0
 MARGIN_MM = 14.0
-#: Fewer discs than this are no spine: a lone peak appears in any picture.
-FEWEST_DISCS = 2
+#: Fewer discs seen this clearly are no spine. Measured: every spine shows two above 0.8; noise, balls and gratings, in
+#: which the network also sees rows of something, stay below 0.7.
+FEWEST_CLEAR = 2
+CLEAR_FROM = 0.7
 
 
 @dataclass(frozen=True)
@@ -144,7 +150,7 @@ def label(
         room_below_mm=_room(candidates, slabs, below=True),
         first_level=first_level,
     )
-    if len(chain.picked) < FEWEST_DISCS:
+    if np.count_nonzero(candidates.probability[chain.picked] >= CLEAR_FROM) < FEWEST_CLEAR:
         raise NothingFoundError("no spine was found in the image; is it a sagittal or 3D spine scan?")
     places = _smooth_across(candidates.slab[chain.picked], candidates.probability[chain.picked])
     points = voxel_to_world(places, affine=slabs.affine)
@@ -152,12 +158,15 @@ def label(
         Disc(Level(int(value)), (float(x), float(y), float(z)), float(sure))
         for value, (x, y, z), sure in zip(chain.levels, points, chain.confidence, strict=True)
     ]
-    uncertain = chain.level_shift.get(0, 0.0) < CERTAIN_FROM
+    anchored = first_level is not None or _anchored(chain.levels, places, slabs)
+    doubts = [] if anchored else [UNANCHORED]
+    if chain.level_shift.get(0, 0.0) < CERTAIN_FROM:
+        doubts.insert(0, _doubt(chain.level_shift, first_level))
     return LabelResult(
         labels=DiscLabels(discs),
         level_shift=chain.level_shift,
-        uncertain=uncertain,
-        warnings=[*image.warnings, *([_doubt(chain.level_shift, first_level)] if uncertain else [])],
+        uncertain=bool(doubts),
+        warnings=[*image.warnings, *doubts],
         seconds=time.perf_counter() - started,
         model=session.identity,
         view=_view(slabs, maps, places, session.card.stride),
@@ -206,6 +215,14 @@ def _room(candidates: Candidates, slabs: SlabStack, *, below: bool) -> float:
     spacing = float(voxel_sizes(slabs.affine)[1])
     rows = candidates.slab[:, 1]
     return float(slabs.data.shape[1] - 1 - rows.max() if below else rows.min()) * spacing
+
+
+def _anchored(levels: NDArray[np.integer], places: FloatArray, slabs: SlabStack) -> bool:
+    """Whether the vertebra that tells C2/C3 or L5/S1 from its neighbours is in the picture, with that disc."""
+    spacing = float(voxel_sizes(slabs.affine)[1])
+    above = places[levels == Level.C2_C3, 1] * spacing
+    below = (slabs.data.shape[1] - 1 - places[levels == Level.L5_S1, 1]) * spacing
+    return bool((above >= ANCHOR_VIEW_MM).any() or (below >= ANCHOR_VIEW_MM).any())
 
 
 def _smooth_across(places: FloatArray, weight: FloatArray) -> FloatArray:

@@ -14,7 +14,6 @@ from lookonce.io import nifti
 from lookonce.io.bids import read_labels
 from lookonce.io.nifti import read_image
 from lookonce.runtime import weights
-from lookonce.runtime.weights import model_names
 
 FILES = {
     "sub-simulated_T2w_label-discs_dlabel.nii.gz",
@@ -66,7 +65,6 @@ def test_the_demo_writes_its_files_and_says_where_the_page_is(run, monkeypatch, 
         assert "sub-simulated_T2w" in printed_page(stdout).read_text()
 
 
-@pytest.mark.skipif(not model_names(), reason="the default weights are not here yet")
 def test_the_demo_labels_the_bundled_scan(run, tmp_path):
     code, stdout, stderr = run("-o", "elsewhere")
     assert (code, stderr) == (0, "")

@@ -15,7 +15,7 @@ from tests.blobs import write_blob_model
 
 from lookonce.errors import WeightsError
 from lookonce.runtime.session import BATCH, DiscSession
-from lookonce.runtime.weights import find_model, model_names
+from lookonce.runtime.weights import find_model
 
 #: Every cell of these maps sees all of the image, as those of an hourglass do: padding that is handled otherwise shows.
 _FAR_SIGHTED = """
@@ -111,7 +111,6 @@ def test_an_onnx_model_of_another_kind_is_a_weights_error(tmp_path):
         DiscSession(find_model(str(path)))
 
 
-@pytest.mark.skipif(not model_names(), reason="the default weights are not here yet")
 def test_the_shipped_model_pads_and_batches_without_a_trace():
     session = DiscSession(find_model())
     image = slabs(BATCH + 1, 75, 93)

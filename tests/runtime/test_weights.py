@@ -90,6 +90,7 @@ def test_damaged_weights_are_told_by_their_checksum(damage, model):
 
 
 def test_every_shipped_model_is_whole():
+    assert DEFAULT_MODEL in model_names()
     for name in model_names():
         found = find_model(name)
         assert found.card.name == name
