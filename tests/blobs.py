@@ -24,14 +24,16 @@ SIGMA_MM = 4.5
 CERVICAL = tuple(range(3, 10))
 
 #: The picture holds the heat map at half its brightness, so that scaling to 0..1 by percentiles changes nothing once a
-#: bright bar fills more than a percent of it. The model doubles it, wipes out the bar and its surroundings, and names
-#: what lies in the rows of the topmost blob.
+#: bright bar fills more than a percent of it. The model doubles it, wipes out the bar and its surroundings, and counts
+#: the blobs from the head down: in the rows from the k-th blob on it names what has the number k.
 _MODEL = """
 <ir_version: 8, opset_import: ["" : 17]>
 blobs (float[n, 1, h, w] image) => (float[n, a, b] disc, float[n, 26, a, b] names, float[n, a, b] attention)
-<float two = {{2.0}}, float one = {{1.0}}, float bar = {{1.1}}, float half = {{0.5}}, float last = {{4.5}},
+<float two = {{2.0}}, float one = {{1.0}}, float bar = {{1.1}}, float half = {{0.5}}, float sure = {{{sure}}},
  int64[2] from = {{0, 0}}, int64[2] to = {{1000000, 1000000}}, int64[2] axes = {{2, 3}}, int64[2] steps = {{2, 2}},
- int64[1] channel = {{1}}, int64 rows = {{2}}, float[1, 26, 1, 1] name = {{{name}}}>
+ int64[1] channel = {{1}}, int64 rows = {{2}}, int64[1] row_axis = {{2}},
+ int64[1] first = {{0}}, int64[1] last = {{-1}},
+ int64[8] one_above = {{0, 0, 1, 0, 0, 0, 0, 0}}, float[1, 26, 1, 1] number = {{{number}}}>
 {{
   bright = Mul(image, two)
   is_bar = Greater(bright, bar)
@@ -42,30 +44,30 @@ blobs (float[n, 1, h, w] image) => (float[n, a, b] disc, float[n, 26, a, b] name
   cells = Slice(blobs, from, to, axes, steps)
   disc = Squeeze(cells, channel)
   attention = Squeeze(cells, channel)
-  highest = ReduceMax<axes = [3], keepdims = 1>(cells)
+  highest = ReduceMax<axes = [0, 3], keepdims = 1>(cells)
   is_blob = Greater(highest, half)
   blob_row = Cast<to = 1>(is_blob)
-  blob_rows = CumSum(blob_row, rows)
-  begun = Greater(blob_rows, half)
-  not_ended = Less(blob_rows, last)
-  is_top = And(begun, not_ended)
-  top = Cast<to = 1>(is_top)
-  everywhere = Mul(cells, bar)
-  nothing = Sub(everywhere, everywhere)
-  topmost = Add(nothing, top)
-  names = Mul(topmost, name)
+  padded = Pad(blob_row, one_above)
+  row_above = Slice(padded, first, last, row_axis)
+  is_upper_edge = Greater(blob_row, row_above)
+  upper_edge = Cast<to = 1>(is_upper_edge)
+  count = CumSum(upper_edge, rows)
+  is_named = Equal(count, number)
+  named = Cast<to = 1>(is_named)
+  evidence = Mul(named, sure)
+  nothing = Sub(cells, cells)
+  names = Add(evidence, nothing)
 }}
 """
 
 
 def write_blob_model(path: Path, *, first_level: int | None = None) -> Path:
-    """Write the model and its card; with `first_level` it is sure that the topmost blob is that disc."""
+    """Write the model and its card; with `first_level` the topmost blob is that disc, and so on down."""
     import onnx
 
-    name = ["0.0"] * 26
-    if first_level is not None:
-        name[first_level] = "9.0"
-    onnx.save(onnx.parser.parse_model(_MODEL.format(name=", ".join(name))), str(path))
+    number = ", ".join(str(float(value - (first_level or 0) + 1)) for value in range(26))
+    text = _MODEL.format(number=number, sure=0.0 if first_level is None else 9.0)
+    onnx.save(onnx.parser.parse_model(text), str(path))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     card = {"name": "blobs", "version": "1", "sha256": digest, **CARD, "recipe": {}, "about": {"data": "painted"}}
     path.with_suffix(".json").write_text(json.dumps(card))

@@ -50,7 +50,7 @@ class Done:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> Path:
-    """A model that finds painted blobs and takes the topmost for C2/C3."""
+    """A model that finds painted blobs and counts them down from C2/C3."""
     return write_blob_model(tmp_path_factory.mktemp("model") / "blobs.onnx", first_level=3)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lookonce.anatomy import ADULT_SPACING
+from lookonce.anatomy import ADULT_SPACING, Level
 from lookonce.decode.chain import FIRST, LAST, SMALLEST_SHARE, ChainSettings, _Lattice, decode_chain
 from lookonce.decode.heatmaps import Candidates
 
@@ -135,14 +135,31 @@ def test_weak_candidates_that_fit_no_spine_give_an_empty_chain():
     assert len(decode_chain(candidates_at(points, 0.1)).picked) == 0
 
 
-@given(st.integers(3, 14), st.sampled_from([0.88, 1.0, 1.15]))
+@given(st.floats(0.85, 1.2), st.sampled_from([(0, Level.C2_C3), (7, Level.L5_S1)]))
 @settings(max_examples=25)
-def test_a_spine_named_at_one_end_is_numbered_from_there(first, stature):
+def test_a_spine_with_an_anchor_at_one_end_is_numbered_from_there(stature, anchor):
+    position, level = anchor
+    levels = list(range(level - position, level - position + 8))
+    chain = decode_chain(candidates_at(spine(levels, stature), evidence=named(levels, {position: int(level)})))
+    assert chain.levels.tolist() == levels
+
+
+@pytest.mark.parametrize("first", range(3, 17))
+def test_a_spine_of_usual_size_named_at_one_end_is_numbered_from_there(first):
     levels = list(range(first, first + 8))
     for position in (0, len(levels) - 1):
         evidence = named(levels, {position: levels[position]})
-        chain = decode_chain(candidates_at(spine(levels, stature), evidence=evidence))
+        chain = decode_chain(candidates_at(spine(levels), evidence=evidence))
         assert chain.levels.tolist() == levels
+
+
+@pytest.mark.parametrize("count", [5, 8])
+def test_neighbours_that_contradict_an_anchor_together_leave_the_numbering_in_doubt(count):
+    levels = np.arange(26 - count, 26)
+    evidence = np.array([*(says(level - 1, 0.8) for level in levels[:-1]), says(25, 0.97)])
+    chain = decode_chain(candidates_at(spine(levels), evidence=evidence))
+    assert chain.level_shift[0] < 0.9
+    assert {int(chain.levels[-1]) + shift for shift, share in chain.level_shift.items() if share > 0.1} == {24, 25}
 
 
 @given(st.integers(4, 16))
@@ -228,11 +245,11 @@ def test_the_first_level_settles_the_numbering(first, probability):
 
 
 def test_with_the_first_level_given_a_missed_disc_can_still_be_in_doubt():
-    levels = np.arange(9, 15)
-    contrary = np.array([FLAT, *(says(level + 1, 0.5) for level in levels[1:])])
-    chain = decode_chain(candidates_at(spine(levels), evidence=contrary), first_level=9)
+    points = spine(range(9, 15))
+    points[1:, 2] -= 13  # between the distances of one and of two levels
+    chain = decode_chain(candidates_at(points), first_level=9)
     assert chain.levels[0] == 9
-    assert chain.level_shift[0] < 0.95
+    assert 0.05 < chain.level_shift[0] < 0.95
 
 
 def test_levels_that_the_picture_has_room_for_are_missed():

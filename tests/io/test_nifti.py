@@ -1,5 +1,4 @@
 import gzip
-import time
 
 import nibabel as nib
 import numpy as np
@@ -173,16 +172,3 @@ def test_the_same_labels_give_the_same_bytes():
 )
 def test_the_stem_is_the_name_without_its_ending(name, stem):
     assert label_stem(name) == stem
-
-
-@pytest.mark.data
-def test_a_usual_scan_is_read_in_a_fraction_of_a_second(spine_data):
-    path = spine_data / "cervical" / "sub-errsm11" / "anat" / "sub-errsm11_T2w.nii.gz"
-    times = []
-    for _ in range(3):
-        begin = time.perf_counter()
-        image = read_image(path)
-        times.append(time.perf_counter() - begin)
-    assert min(times) < 0.3
-    assert image.data.dtype == np.int16
-    assert np.array_equal(image.data, np.asanyarray(nib.load(path).dataobj))

@@ -53,7 +53,7 @@ def test_spine_coordinates_lead_back_to_the_same_point(seed: int) -> None:
     s, u = rng.uniform(0, curve.s[-1] - 160, 50), rng.uniform(-8, 15, 50)
     world = curve.to_world(s, u)
     back = curve.to_world(*curve.project(world[:, 1], world[:, 2]))
-    assert np.abs(back - world)[:, 1:].max() < 0.1
+    assert np.abs(back - world)[:, 1:].max() < 0.2
 
 
 @settings(max_examples=10)

@@ -23,7 +23,7 @@ Mask = NDArray[np.bool_]
 STEP = 0.5
 """Arc length between two samples of the line, mm."""
 COARSE = 5.0
-"""Mesh of the exact projection; between its nodes (s, u) is interpolated, off by under 0.1 mm near the spine."""
+"""Mesh of the exact projection; between its nodes (s, u) is interpolated, off by under 0.2 mm near the spine."""
 
 
 @dataclass(frozen=True)
