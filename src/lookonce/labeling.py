@@ -244,8 +244,8 @@ def _doubt(level_shift: dict[int, float], first_level: int | None) -> str:
     """What to tell the user about an uncertain numbering."""
     best = _runner_up(level_shift)
     other = "" if best is None else f"; the runner-up is {best[0]:+d} level at {100 * best[1]:.0f} %"
-    # With the first level given, what is left in doubt is whether a disc in between was missed.
-    remedy = "check it, or give --first-level" if first_level is None else "check whether a disc was missed"
+    # With the first level given, false or missed discs are all that is left to doubt.
+    remedy = "check it, or give --first-level" if first_level is None else "check for a false or a missed disc"
     return f"the numbering is uncertain ({100 * level_shift.get(0, 0.0):.0f} %){other}; {remedy}"
 
 

@@ -53,7 +53,7 @@ def test_spine_coordinates_lead_back_to_the_same_point(seed: int) -> None:
     s, u = rng.uniform(0, curve.s[-1] - 160, 50), rng.uniform(-8, 15, 50)
     world = curve.to_world(s, u)
     back = curve.to_world(*curve.project(world[:, 1], world[:, 2]))
-    assert np.abs(back - world)[:, 1:].max() < 0.2
+    assert np.abs(back - world)[:, 1:].max() < 0.3
 
 
 @settings(max_examples=10)
@@ -64,8 +64,9 @@ def test_the_grid_shortcut_agrees_with_the_exact_projection_near_the_spine(seed:
     s, u = curve.project_grid(y, z)
     exact_s, exact_u = curve.project(*np.meshgrid(y, z))
     near = np.abs(exact_u) < 20
-    assert np.abs(s - exact_s)[near].max() < 0.8
-    assert np.abs(u - exact_u)[near].max() < 0.8
+    assert np.abs(s - exact_s)[np.abs(exact_u) < 10].max() < 0.5
+    assert np.abs(s - exact_s)[near].max() < 1.5
+    assert np.abs(u - exact_u)[near].max() < 0.2
     assert np.median(np.abs(u - exact_u)[near]) < 0.05
 
 

@@ -101,8 +101,8 @@ def decode_chain(
         Height of picture above the first and below the last candidate: the chain pays for levels that the picture has
         room for and that are not found. Infinite means unknown: nothing is paid.
     first_level : int, optional
-        SCT value of the topmost disc, when the user knows it. It is taken to be said of the topmost disc that is
-        picked, so only levels missed further down can still make the numbering doubtful.
+        SCT value of the topmost disc, when the user knows it. What can still be in doubt is which candidate that disc
+        is, and whether levels were missed further down.
     spacing : SpacingPrior
     settings : ChainSettings, optional
 
@@ -115,8 +115,6 @@ def decode_chain(
     picked, levels = lattice.best()
     if len(picked) == 0:
         return Chain(picked, levels, np.zeros(0), {})
-    if first_level is not None:
-        lattice.start[:, np.arange(len(candidates)) != picked[0]] = -np.inf
     rows = lattice.posterior()[picked]
     return Chain(picked, levels, rows[np.arange(len(picked)), levels - FIRST], _shift_shares(rows, levels))
 

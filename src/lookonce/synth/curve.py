@@ -23,7 +23,8 @@ Mask = NDArray[np.bool_]
 STEP = 0.5
 """Arc length between two samples of the line, mm."""
 COARSE = 5.0
-"""Mesh of the exact projection; between its nodes (s, u) is interpolated, off by under 0.2 mm near the spine."""
+"""Mesh of the exact projection; between its nodes (s, u) is interpolated: within 10 mm of the line off by under
+half a millimetre, at 20 mm by at most one."""
 
 
 @dataclass(frozen=True)
