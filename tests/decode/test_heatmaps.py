@@ -156,6 +156,14 @@ def test_a_height_that_is_the_same_in_all_slabs_places_the_disc_in_the_middle():
     assert cells(find(heat))[0] == pytest.approx((3, 20, 15), abs=1e-3)
 
 
+@given(columns_of_discs(), st.sampled_from([slice(None, 4), slice(5, None)]), st.floats(0.1, 0.3))
+@settings(max_examples=40)
+def test_a_haze_in_the_slabs_of_one_side_does_not_pull_the_right_left_place(discs, side, haze):
+    heat = paint(discs)
+    heat[side] = np.maximum(heat[side], haze * heat.max(axis=0))
+    assert cells(find(heat))[:, 0] * 4.0 == pytest.approx(discs[:, 0] * 4.0, abs=1.0)
+
+
 def test_a_single_slab_has_one_place_from_right_to_left():
     assert find(paint([(0, 20, 15)], (1, 60, 40))).slab[0, 0] == 0
 

@@ -12,6 +12,8 @@ from lookonce.geometry import FloatArray, voxel_to_world
 #: Two discs' posterior tips are never closer than this; the smallest adult cervical distance is about 12 mm.
 PEAK_RADIUS_MM = 6.0
 MOST_CANDIDATES = 60
+#: Right-left places are found to this step.
+LATERAL_GRID_MM = 0.25
 
 
 @dataclass(frozen=True)
@@ -119,21 +121,16 @@ def _refined(heat: NDArray[np.float32], row: int, column: int) -> FloatArray:
 
 
 def _lateral_place(profile: NDArray[np.float32], step_mm: float, sigma_mm: float) -> float:
-    """Slab index where the height over the slabs peaks, by a Gaussian of known width fitted in the logarithm.
+    """Slab index where the height over the slabs peaks: the centre of the Gaussian of known width that fits it best.
 
-    Adding the known parabola leaves a straight line, whose weighted slope gives the centre. A flat profile, which tells
-    nothing, gives the middle of the slabs.
+    Least squares on the heights themselves, over centres between the outer slabs; the amplitude solves itself. A fit to
+    their logarithm would be linear, but there the faint heights far from the disc pull hardest.
     """
-    if len(profile) == 1:
-        return 0.0
-    place = (np.arange(len(profile)) - (len(profile) - 1) / 2) * step_mm
-    height = np.log(np.maximum(profile.astype(np.float64), 1e-4)) + 0.5 * (place / sigma_mm) ** 2
-    weight = profile.astype(np.float64) ** 2 + 1e-9
-    mean = np.average(place, weights=weight)
-    spread = np.average((place - mean) ** 2, weights=weight)
-    slope = np.average((place - mean) * (height - np.average(height, weights=weight)), weights=weight) / (spread + 1e-9)
-    centre = np.clip(slope * sigma_mm**2, place[0], place[-1])
-    return float(centre / step_mm + (len(profile) - 1) / 2)
+    slabs = np.arange(len(profile))
+    centres = np.linspace(0, len(profile) - 1, max(1, round((len(profile) - 1) * step_mm / LATERAL_GRID_MM)) + 1)
+    shapes = np.exp(-0.5 * ((slabs - centres[:, None]) * step_mm / sigma_mm) ** 2)
+    explained = (shapes @ profile) ** 2 / (shapes**2).sum(axis=1)
+    return float(centres[explained.argmax()])
 
 
 def _log_softmax(logits: FloatArray) -> FloatArray:
