@@ -5,7 +5,7 @@ Everything that belongs to the vertebral column is drawn here, level by level wi
 
 import numpy as np
 
-from lookonce.synth.curve import STEP, FloatArray, SpineCurve, integrate_line
+from lookonce.synth.curve import STEP, FloatArray, Mask, SpineCurve, integrate_line
 from lookonce.synth.geometry import Bodies, Discs, Profiles, Spine, single_precision
 from lookonce.synth.morphometry import (
     COCCYGEAL_BODIES,
@@ -22,6 +22,8 @@ HEAD_ROOM = 130.0
 TAIL_ROOM = 20.0
 WORN_FIRST = ("C5", "C6", "L4", "L5")
 """Bodies above the discs that degenerate first."""
+PROMINENT_REMNANT = 0.3
+"""Share of people whose S1/S2 remnant looks like a disc: high, as deep as the sacrum, bright inside. An estimate."""
 CORD_POSITION = ((0.25, 0.25, 0.1, 0.35), (0.6, 0.6, 0.5, 0.8))
 """Least and most backward place of the cord in the sac at C2, C7, T5 and T12: it takes the short way in every bend."""
 
@@ -50,9 +52,11 @@ def random_spine(rng: np.random.Generator, vertebrae: tuple[VertebraSize, ...] =
     dens = DENS_HEIGHT * size * rng.uniform(0.88, 1.12)
     height = table["height"] * size * _wobble(rng, len(vertebrae), 0.05, 0.035)
     disc_height = table["disc"] * size * _wobble(rng, len(vertebrae), 0.1, 0.08) * (1 - 0.45 * wear**2)
+    prominent = _prominent_remnants(rng, names)
+    disc_height[prominent] *= rng.uniform(1.3, 2.2)
     top = dens + np.concatenate([[0.0], np.cumsum(height + disc_height)[:-1]])
     bodies = _draw_bodies(rng, names, table, size, top, height)
-    discs = _draw_discs(rng, names, bodies, disc_height, wear)
+    discs = _draw_discs(rng, names, bodies, disc_height, wear, prominent)
     curve = _draw_curve(rng, names, table, bodies, discs)
     profiles = _draw_profiles(rng, names, table, size, dens, curve, bodies, discs)
     sac_end = float(bodies.bottom[names.index("S2")] + rng.normal(0, 11) * size)
@@ -75,6 +79,11 @@ def _degeneration(rng: np.random.Generator, names: list[str]) -> FloatArray:
     loaded[[names.index(name) for name in WORN_FIRST]] = (0.1, 0.1, 0.15, 0.2)
     wear = np.clip(age + loaded * rng.uniform(0, 1.5) + rng.normal(0, 0.17, count), 0, 1)
     return np.where(rng.random(count) < 0.06, rng.random(count), wear)
+
+
+def _prominent_remnants(rng: np.random.Generator, names: list[str]) -> Mask:
+    """Which discs are sacral remnants that could be taken for a disc: that of S1/S2, in some people."""
+    return (np.array(names) == "S1") & (rng.random() < PROMINENT_REMNANT)
 
 
 def _draw_bodies(
@@ -100,10 +109,16 @@ def _draw_bodies(
 
 
 def _draw_discs(
-    rng: np.random.Generator, names: list[str], bodies: Bodies, height: FloatArray, wear: FloatArray
+    rng: np.random.Generator,
+    names: list[str],
+    bodies: Bodies,
+    height: FloatArray,
+    wear: FloatArray,
+    prominent: Mask,
 ) -> Discs:
     count = len(height)
     sacral = np.arange(count) >= count - SACRAL_BODIES - COCCYGEAL_BODIES
+    reach = np.where(prominent, rng.uniform(0.8, 1.0, count), rng.uniform(0.45, 0.95, count))
     half = height / 2
     lumbar = np.clip((np.arange(count) - names.index("T10")) / 5, 0, 1)
     belly = np.where(sacral, 1.0, 1.14 + 0.2 * lumbar - (0.1 + 0.15 * lumbar) * wear + rng.normal(0, 0.06, count))
@@ -115,11 +130,11 @@ def _draw_discs(
         half_posterior=half * np.where(sacral, 0.9, 0.92),
         half_middle=half * belly,
         half_anterior=half * np.where(sacral, 0.8, 1.12),
-        depth=bodies.depth_bottom * np.where(sacral, rng.uniform(0.45, 0.95, count), 0.99),
+        depth=bodies.depth_bottom * np.where(sacral, reach, 0.99),
         slope=np.where(sacral, 0.0, rng.normal(0, 0.03, count)),
         bulge=np.where(sacral, -0.06 * bodies.depth_bottom, np.minimum(bulge * np.maximum(scale, 0.6), 5.5)),
         bulge_anterior=np.where(sacral, -0.05 * bodies.depth_bottom, rng.uniform(0, 1.5, count) + 1.5 * wear * scale),
-        degeneration=np.where(sacral, rng.uniform(0.0, 1.0, count), wear),
+        degeneration=np.where(sacral, rng.uniform(0.0, np.where(prominent, 0.5, 1.0)), wear),
     )
 
 
