@@ -142,6 +142,7 @@ def _time_stages(scan: Path, model: str, folder: Path) -> dict[str, float]:
         "scale_intensity": "slabs",
         "find_candidates": "decode",
         "decode_chain": "decode",
+        "onto_midline": "decode",
     }
     for name, stage in steps.items():
         setattr(labeling, name, timed(stage, getattr(labeling, name)))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lookonce.anatomy import Level
 from lookonce.decode.chain import decode_chain
 from lookonce.decode.heatmaps import Candidates, find_candidates
+from lookonce.decode.midline import REACH_MM, onto_midline
 from lookonce.errors import NothingFoundError, UsageError
 from lookonce.geometry import (
     FloatArray,
@@ -21,7 +22,7 @@ from lookonce.geometry import (
     sagittal_slabs,
     scale_intensity,
     voxel_sizes,
-    voxel_to_world,
+    world_to_voxel,
 )
 from lookonce.io.nifti import SpineImage, read_image
 from lookonce.landmarks import Disc, DiscLabels
@@ -38,6 +39,8 @@ UNANCHORED = "neither C2 nor S1 is wholly in view, so the levels are counted fro
 MOST_SLABS = 18
 COARSE_STEP_MM = 12.0
 MARGIN_MM = 14.0
+#: Slabs in which the spine's plane of symmetry is sought.
+FINE_STEP_MM = 2.0
 #: Fewer discs seen this clearly are no spine. Measured: every spine shows two above 0.8; noise, balls and gratings, in
 #: which the network also sees rows of something, stay below 0.7.
 FEWEST_CLEAR = 2
@@ -143,6 +146,7 @@ def label(
     started = time.perf_counter()
     image = source if isinstance(source, SpineImage) else read_image(Path(source), volume=volume)
     session = DiscSession(find_model(str(model))) if isinstance(model, str | Path) else model
+    card = session.card
     slabs, maps, candidates = look(image, session)
     chain = decode_chain(
         candidates,
@@ -152,8 +156,8 @@ def label(
     )
     if np.count_nonzero(candidates.probability[chain.picked] >= CLEAR_FROM) < FEWEST_CLEAR:
         raise NothingFoundError("no spine was found in the image; is it a sagittal or 3D spine scan?")
-    places = _smooth_across(candidates.slab[chain.picked], candidates.probability[chain.picked])
-    points = voxel_to_world(places, affine=slabs.affine)
+    points = _on_midline(candidates.world_mm[chain.picked], image, card.spacing_mm)
+    places = world_to_voxel(points, affine=slabs.affine)
     discs = [
         Disc(Level(int(value)), (float(x), float(y), float(z)), float(sure))
         for value, (x, y, z), sure in zip(chain.levels, points, chain.confidence, strict=True)
@@ -169,7 +173,7 @@ def label(
         warnings=[*image.warnings, *doubts],
         seconds=time.perf_counter() - started,
         model=session.identity,
-        view=_view(slabs, maps, places, session.card.stride),
+        view=_view(slabs, maps, places, card.stride),
     )
 
 
@@ -225,14 +229,14 @@ def _anchored(levels: NDArray[np.integer], places: FloatArray, slabs: SlabStack)
     return bool((above >= ANCHOR_VIEW_MM).any() or (below >= ANCHOR_VIEW_MM).any())
 
 
-def _smooth_across(places: FloatArray, weight: FloatArray) -> FloatArray:
-    """Replace the slab coordinate of discs, (N, 3), by a smooth curve over the rows: a spine bends, it never jumps."""
-    degree = min(3, (len(places) - 1) // 2)
-    slab, rows = places[:, 0], places[:, 1]
-    if degree < 1 or np.ptp(slab) == 0:
-        return places
-    curve = np.polynomial.Polynomial.fit(rows, slab, degree, w=weight)
-    return np.column_stack([curve(rows), places[:, 1:]])
+def _on_midline(points: FloatArray, image: SpineImage, spacing: float) -> FloatArray:
+    """Points moved right-left onto the plane in which the spine mirrors itself, as seen in fine slabs around them."""
+    turned, affine = reorient(image.data, np.asarray(image.affine, dtype=np.float64))
+    size = float(voxel_sizes(affine)[0])
+    edges = (world_to_voxel(points, affine=affine)[:, 0] + 0.5) * size
+    reach = (float(edges.min()) - REACH_MM, float(edges.max()) + REACH_MM)
+    fine = sagittal_slabs(turned, affine, spacing=spacing, lateral_step=FINE_STEP_MM, lateral_range=reach)
+    return onto_midline(points, replace(fine, data=scale_intensity(fine.data)))
 
 
 def _runner_up(level_shift: dict[int, float]) -> tuple[int, float] | None:
