@@ -1,14 +1,5 @@
-"""One thread: small tensors gain nothing from more, and on a busy machine threads wait for each other."""
+"""Tests on the torch side."""
 
-from __future__ import annotations
+from tests.threads import one_thread
 
-import pytest
-import torch
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+__all__ = ["one_thread"]

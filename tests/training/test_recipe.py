@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 from lookonce.errors import UsageError
+from lookonce.io.lists import read_subjects
 from lookonce.training.module import build_network
-from lookonce.training.recipe import SourcePart, load_recipe, recipe_names, subjects_of
+from lookonce.training.recipe import load_recipe, recipe_names
 
 every_recipe = pytest.mark.parametrize("name", recipe_names())
 
@@ -24,9 +25,7 @@ def test_a_shipped_recipe_is_sound(name):
     network = build_network(recipe)
     assert network.score[-1].out_channels == recipe.target.classes
     assert network.conv1.in_channels == recipe.input.channels
-    for part in recipe.data:
-        subjects = subjects_of(part)
-        assert subjects is None or len(subjects) == len(set(subjects)) > 0
+    assert all(read_subjects(part.subjects) for part in recipe.data if part.subjects)
 
 
 @every_recipe
@@ -38,12 +37,9 @@ def test_a_recipe_comes_back_from_its_record(name, tmp_path):
 
 
 def test_no_held_out_subject_is_trained_on():
-    trained, unseen = ({*subjects_of(source(name))} for name in ("spider_train", "unseen"))
-    assert not (trained | {*subjects_of(source("cervical_train"))}) & unseen
-
-
-def source(subjects: str) -> SourcePart:
-    return SourcePart(kind="bids", weight=1, path="x", subjects=subjects)
+    trained = [read_subjects(part.subjects) for part in load_recipe("discs").data if part.subjects]
+    assert len(trained) == 2
+    assert not frozenset().union(*trained) & read_subjects("unseen")
 
 
 @pytest.mark.parametrize(
@@ -117,18 +113,6 @@ def test_a_recipe_of_one_s_own_is_read(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(json.loads(load_recipe("discs").model_dump_json()) | {"epochs": 7}))
     assert load_recipe(str(path)).epochs == 7
-
-
-def test_a_list_of_subjects_may_be_a_file(tmp_path):
-    listing = tmp_path / "mine.txt"
-    listing.write_text("# who\nsub-1  # the first\n\nsub-2\n")
-    assert subjects_of(source(str(listing))) == ["sub-1", "sub-2"]
-    assert subjects_of(SourcePart(kind="synth", weight=1)) is None
-
-
-def test_a_missing_list_of_subjects_is_named():
-    with pytest.raises(UsageError, match=r"data\.subjects nobody"):
-        subjects_of(source("nobody"))
 
 
 @pytest.mark.parametrize(

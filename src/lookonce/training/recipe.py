@@ -122,26 +122,6 @@ def recipe_names() -> list[str]:
     )
 
 
-def subjects_of(part: SourcePart) -> list[str] | None:
-    """Subject ids of a source's pinned list (a shipped split by name, or a path), or None for all.
-
-    Raises
-    ------
-    UsageError
-        If there is no such list.
-    """
-    if part.subjects is None:
-        return None
-    shipped = resources.files("lookonce.recipes") / "splits" / f"{part.subjects}.txt"
-    try:
-        text = shipped.read_text() if shipped.is_file() else Path(part.subjects).read_text()
-    except OSError as error:
-        raise UsageError(
-            f"data.subjects {part.subjects}: neither a shipped list nor a file that can be read ({error.strerror})"
-        ) from error
-    return [line.split("#")[0].strip() for line in text.splitlines() if line.split("#")[0].strip()]
-
-
 def _apply(fields: dict[str, Any], change: str) -> None:
     key, separator, value = change.partition("=")
     if not separator:

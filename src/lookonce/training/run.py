@@ -20,9 +20,10 @@ from lookonce.datasets.sources import BidsSource, PreparedSource, SimulatedSourc
 from lookonce.datasets.stream import PictureStream
 from lookonce.errors import InputError, UsageError
 from lookonce.io.files import write_text
+from lookonce.io.lists import read_subjects
 from lookonce.training.logs import only_progress, open_loggers
 from lookonce.training.module import DiscTraining
-from lookonce.training.recipe import Recipe, SourcePart, subjects_of
+from lookonce.training.recipe import Recipe, SourcePart
 
 #: Pictures of the fixed, unaugmented set that `val/*` is computed on after every epoch.
 VALIDATION_PICTURES = 48
@@ -197,4 +198,5 @@ def _source(part: SourcePart, data: Path | None, cache: Path, seed: int) -> Sour
     root = data / part.path
     if not root.exists():
         raise InputError(f"{root}: no such folder; --data must hold {part.path}")
-    return BidsSource(root, subjects_of(part)) if part.kind == "bids" else PreparedSource(root, subjects_of(part))
+    subjects = None if part.subjects is None else read_subjects(part.subjects)
+    return BidsSource(root, subjects) if part.kind == "bids" else PreparedSource(root, subjects)
