@@ -35,6 +35,30 @@ def test_every_model_is_listed_with_its_checksum_and_card(run, tmp_path):
     assert "data: painted" in stdout
 
 
+def test_lists_and_figures_have_a_line_each_without_intervals(run, tmp_path):
+    write_blob_model(tmp_path / "blobs.onnx")
+    path = tmp_path / "blobs.json"
+    card = json.loads(path.read_text())
+    card["about"] = {
+        "limits": ["adults", "no T13"],
+        "metrics": {"IVD": {"scans": 3, "dtt_mm": [1.8, 1.5, 2.1]}},
+        "size": {"weights": 5},
+    }
+    path.write_text(json.dumps(card))
+    code, stdout, _ = run()
+    assert code == 0
+    lines = [line.strip() for line in stdout.splitlines()[1:]]
+    assert lines == [
+        "limits:",
+        "- adults",
+        "- no T13",
+        "metrics:",
+        "- IVD: scans 3, dtt_mm 1.8",
+        "size:",
+        "- weights: 5",
+    ]
+
+
 def test_json_holds_the_whole_cards(run, tmp_path):
     write_blob_model(tmp_path / "blobs.onnx")
     code, stdout, _ = run("--json")

@@ -178,3 +178,19 @@ def test_missing_data_is_named_and_nothing_begun(tmp_path, source, data, error, 
     with pytest.raises(error, match=message):
         train(recipe, data=None if data is None else tmp_path / data, out=tmp_path / "run", progress=False)
     assert not (tmp_path / "run" / "recipe.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "units", "gpu", "used"),
+    [
+        ("bf16-mixed", {"avx2": True, "avx512_bf16": False}, False, "32-true"),
+        ("bf16-mixed", {"avx2": True}, True, "bf16-mixed"),
+        ("bf16-mixed", {"amx_bf16": True}, False, "bf16-mixed"),
+        ("bf16-mixed", {"neon": True, "bf16": True}, False, "bf16-mixed"),
+        ("16-mixed", {}, False, "16-mixed"),
+    ],
+)
+def test_bfloat16_is_used_only_where_it_is_not_emulated(monkeypatch, wanted, units, gpu, used):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: units)
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: gpu)
+    assert run_module.usable_precision(wanted) == used

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -26,5 +26,21 @@ def models(
     for model in found:
         card = model.card
         typer.echo(f"{card.name} {card.version}  {len(model.content) / 1e6:.1f} MB  sha256 {card.sha256}")
-        for topic, text in card.about.items():
-            typer.echo(f"    {topic}: {text if isinstance(text, str) else json.dumps(text)}")
+        for topic, content in card.about.items():
+            typer.echo(_topic(topic, content))
+
+
+def _topic(topic: str, content: Any) -> str:
+    """One topic of a card: a text on its line, a list or the figures of each set as a line each below it."""
+    if isinstance(content, str):
+        return f"    {topic}: {content}"
+    lines = [_figures(name, row) for name, row in content.items()] if isinstance(content, dict) else content
+    return "\n".join([f"    {topic}:", *(f"      - {line}" for line in lines)])
+
+
+def _figures(name: str, row: Any) -> str:
+    """The figures of one set without their intervals, which `--json` has."""
+    if not isinstance(row, dict):
+        return f"{name}: {row}"
+    values = (f"{figure} {value[0] if isinstance(value, list) else value}" for figure, value in row.items())
+    return f"{name}: {', '.join(values)}"

@@ -14,6 +14,8 @@ from lookonce.datasets.augment import Augmentation
 from lookonce.datasets.targets import Target
 from lookonce.errors import UsageError
 
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -74,7 +76,7 @@ class Recipe(_Part):
     seed: int = 0
     workers: int = 0
     devices: int = 1
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "bf16-mixed"
+    precision: Precision = "bf16-mixed"
 
     @property
     def steps(self) -> int:

@@ -23,11 +23,13 @@ from lookonce.io.files import write_text
 from lookonce.io.lists import read_subjects
 from lookonce.training.logs import only_progress, open_loggers
 from lookonce.training.module import DiscTraining
-from lookonce.training.recipe import Recipe, SourcePart
+from lookonce.training.recipe import Precision, Recipe, SourcePart
 
 #: Pictures of the fixed, unaugmented set that `val/*` is computed on after every epoch.
 VALIDATION_PICTURES = 48
 CHECKPOINT_FILE = "last.ckpt"
+#: What torch calls a CPU's instructions for bfloat16 arithmetic (x86, then ARM).
+BF16_UNITS = ("amx_bf16", "avx512_bf16", "bf16")
 
 
 def train(
@@ -83,8 +85,14 @@ def train(
     weights = out / "weights.safetensors"
     if trainer.is_global_zero:
         save_model(module.result, str(weights))
-        record = {"lookonce": __version__, "torch": torch.__version__, "python": platform.python_version()}
-        (out / "run.json").write_text(json.dumps({**record, "steps": trainer.global_step}, indent=1))
+        record = {
+            "lookonce": __version__,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+            "precision": trainer.precision,
+            "steps": trainer.global_step,
+        }
+        (out / "run.json").write_text(json.dumps(record, indent=1))
     return weights
 
 
@@ -123,6 +131,17 @@ class RunData(lightning.LightningDataModule):
             start=start,
             length=length,
         )
+
+
+def usable_precision(wanted: Precision) -> Precision:
+    """The precision to train with here: float32 in place of bfloat16 on a CPU that can only emulate it.
+
+    Emulated, a step of the default recipe takes ten times as long as in float32.
+    """
+    computes_bf16 = any(torch.cpu.get_capabilities().get(unit) for unit in BF16_UNITS)
+    if wanted == "bf16-mixed" and not torch.accelerator.is_available() and not computes_bf16:
+        return "32-true"
+    return wanted
 
 
 def keep_freed_memory() -> None:
@@ -177,7 +196,7 @@ def _trainer(recipe: Recipe, out: Path, progress: bool, *, done_steps: int) -> l
         accelerator="auto",
         devices=recipe.devices,
         strategy="ddp" if recipe.devices > 1 else "auto",
-        precision=recipe.precision,
+        precision=usable_precision(recipe.precision),
         gradient_clip_val=recipe.optimizer.clip_norm,
         reload_dataloaders_every_n_epochs=1,
         num_sanity_val_steps=0,
