@@ -26,9 +26,16 @@ HEADINGS = {
     "wrong_names_percent": ("wrong names %", 1),
     "all_right_percent": ("all right %", 1),
     "certain_percent": ("certain %", 1),
+    "right_of_certain_percent": ("of them right %", 1),
     "level_shift_percent": ("shifted %", 1),
     "silent_shift_percent": ("silently %", 1),
 }
+#: Figures of the line below the table: what is printed and digits after the point.
+CERTAINTY = (
+    ("calibration_error_percent", "calibration error %", 1),
+    ("brier", "Brier score", 3),
+    ("auroc", "AUROC against being wrong", 3),
+)
 #: Width of the table where the output is no terminal: nothing is wrapped in a log or a file.
 PLAIN_WIDTH = 180
 
@@ -55,6 +62,17 @@ Patients = Annotated[
 Protocol = Annotated[
     str, typer.Option(metavar="[strict|paper]", help="strict: by level. paper: as published, names ignored.")
 ]
+ChangeText = Annotated[
+    str | None,
+    typer.Option(
+        "--change",
+        metavar="NAME=VALUE",
+        help="Make every scan harder first: crop=SHARE, noise=SHARE, bias=STRENGTH, blur=MM, motion=MM, inverted=1, "
+        "resolution=MM, thickness=MM, turned=QUARTERS.",
+    ),
+]
+Repeats = Annotated[int, typer.Option(min=1, metavar="N", help="Change every scan N times, each time anew.")]
+Seed = Annotated[int, typer.Option(metavar="S", help="Of what --change draws at random.")]
 CsvFile = Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write one line a scan.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of the table.")]
 
@@ -67,6 +85,9 @@ def evaluate(
     split: Split = None,
     patients: Patients = None,
     protocol: Protocol = "strict",
+    change: ChangeText = None,
+    repeats: Repeats = 1,
+    seed: Seed = 0,
     csv_file: CsvFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -76,6 +97,8 @@ def evaluate(
     patients are redrawn), shares of scans have Wilson's.
 
     Example: lookonce evaluate discs --data cervical --data lumbar --subjects unseen --by source
+
+    Example: lookonce evaluate discs --data lumbar --subjects unseen --change crop=0.4 --repeats 4
     """
     from lookonce import evaluation
     from lookonce.io.files import write_text
@@ -87,7 +110,16 @@ def evaluate(
         by=by,
         patients=read_patients(patients) if patients else {},
     )
-    result = evaluation.evaluate(source, data, selection=selection, protocol=protocol, progress=_progress)
+    result = evaluation.evaluate(
+        source,
+        data,
+        selection=selection,
+        protocol=protocol,
+        change=evaluation.Change.parse(change) if change else None,
+        repeats=repeats,
+        seed=seed,
+        progress=_progress,
+    )
     if csv_file:
         write_text(csv_file, result.to_csv())
     for case in result.cases:
@@ -109,7 +141,22 @@ def _print_table(result: Evaluation) -> None:
     console = Console()
     if not console.is_terminal:
         console = Console(width=PLAIN_WIDTH)
-    console.print(_table(result.rows, f"{result.source}, {result.protocol} protocol, 95 % intervals"))
+    changed = "" if result.change is None else f" on {result.change}"
+    console.print(_table(result.rows, f"{result.source}{changed}, {result.protocol} protocol, 95 % intervals"))
+    if any(case.certainty is not None for case in result.cases) and result.protocol == "strict":
+        console.print(_certainty_line(result.rows[-1]), highlight=False)
+
+
+def _certainty_line(row: TableRow) -> str:
+    """How true the stated certainty of the numbering is, over all cases."""
+    texts = []
+    for name, heading, digits in CERTAINTY:
+        figure = row.figures[name]
+        if figure.value is not None:
+            texts.append(f"{heading} {figure.value:.{digits}f}")
+            if figure.interval:
+                texts[-1] += f" ({figure.interval[0]:.{digits}f}–{figure.interval[1]:.{digits}f})"
+    return f"Stated certainty of the numbering: {', '.join(texts)}"
 
 
 def _table(rows: Sequence[TableRow], title: str) -> Table:

@@ -99,7 +99,7 @@ def rate_interval(
 
 
 def bootstrap_statistic(
-    samples: Sequence[Sequence[float]],
+    samples: Sequence[Sequence[float] | Sequence[tuple[float, ...]]],
     clusters: Sequence[Hashable],
     statistic: Callable[[FloatArray], float],
     *,
@@ -112,11 +112,11 @@ def bootstrap_statistic(
     Parameters
     ----------
     samples : (N,) sequence of sequences
-        The values of each scan.
+        The values of each scan: numbers, or rows of numbers.
     clusters : (N,) sequence
         The patient of each scan.
     statistic : callable
-        Takes all values of a draw, one-dimensional.
+        Takes all values of a draw, one a row; draws for which it is NaN are left out.
     confidence : float
     resamples : int
     seed : int
@@ -124,7 +124,7 @@ def bootstrap_statistic(
     Returns
     -------
     (low, high), or None
-        None with fewer than two clusters that have values.
+        None with fewer than two clusters that have values, or where no draw defines the statistic.
     """
     arrays = [np.asarray(values, dtype=np.float64) for values in samples]
     pools = [np.concatenate([arrays[i] for i in members]) for members in _members(clusters)]
@@ -132,7 +132,9 @@ def bootstrap_statistic(
     if len(pools) < 2:
         return None
     draws = np.random.default_rng(seed).integers(len(pools), size=(resamples, len(pools)))
-    return _percentiles(np.array([statistic(np.concatenate([pools[i] for i in draw])) for draw in draws]), confidence)
+    values = np.array([statistic(np.concatenate([pools[i] for i in draw])) for draw in draws])
+    defined = values[np.isfinite(values)]
+    return _percentiles(defined, confidence) if len(defined) else None
 
 
 def _members(clusters: Sequence[Hashable]) -> list[list[int]]:

@@ -10,7 +10,10 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from lookonce.geometry import FloatArray
+from lookonce.metrics.certainty import auroc, brier_score, calibration_error
 from lookonce.metrics.intervals import Interval, bootstrap_ratio, bootstrap_statistic, rate_interval, wilson
 from lookonce.metrics.landmarks import PaperCase, StrictCase
 
@@ -34,6 +37,8 @@ class CaseRow:
     paper : PaperCase
     uncertain : bool or None
         The result's own mark; None where the tool gives none or there is no result.
+    certainty : float or None
+        The stated probability that the numbering is right; None where the tool states none or there is no result.
     problem : str
         Why there is no prediction; empty when there is one.
     """
@@ -47,7 +52,13 @@ class CaseRow:
     strict: StrictCase
     paper: PaperCase
     uncertain: bool | None = None
+    certainty: float | None = None
     problem: str = ""
+
+    @property
+    def numbering_right(self) -> bool:
+        """Whether more discs bear their own name than another disc's."""
+        return self.strict.found > self.strict.wrong_names
 
     @property
     def silent_shift(self) -> bool:
@@ -125,8 +136,10 @@ def strict_figures(cases: Sequence[CaseRow], *, seed: int = 0) -> dict[str, Figu
         "wrong_names_percent": _rate([case.strict.wrong_names for case in cases], true, patients, seed),
         "all_right_percent": _share(case.strict.all_right for case in cases),
         "certain_percent": _share(case.uncertain is False for case in cases) if marked else Figure(None),
+        "right_of_certain_percent": _share(case.strict.all_right for case in cases if case.uncertain is False),
         "level_shift_percent": _share(case.strict.level_shift for case in cases),
         "silent_shift_percent": _share(case.silent_shift for case in cases),
+        **_certainty_figures(cases, seed),
     }
 
 
@@ -152,6 +165,33 @@ def paper_figures(cases: Sequence[CaseRow], *, seed: int = 0) -> dict[str, Figur
         "z_mm": Figure(of_all(np.mean, axial), along),
         "fnr_percent": _rate([case.paper.false_negatives for case in cases], true, patients, seed),
         "fpr_percent": _rate([case.paper.false_positives for case in cases], true, patients, seed),
+    }
+
+
+def stated_certainty(cases: Sequence[CaseRow]) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Of every case that states how sure its numbering is: that probability, and whether the numbering is right."""
+    stating = [case for case in cases if case.certainty is not None]
+    stated = np.array([case.certainty for case in stating], dtype=np.float64)
+    return stated, np.array([case.numbering_right for case in stating], dtype=bool)
+
+
+def _certainty_figures(cases: Sequence[CaseRow], seed: int) -> dict[str, Figure]:
+    """How true the stated certainty of the numbering is; intervals by bootstrap over patients."""
+    stated, right = stated_certainty(cases)
+    patients = _patients([case for case in cases if case.certainty is not None])
+    pairs = [[(certainty, float(outcome))] for certainty, outcome in zip(stated.tolist(), right, strict=True)]
+
+    def figure(measure: Callable[[FloatArray, NDArray[np.bool_]], float | None]) -> Figure:
+        def of_pairs(drawn: FloatArray) -> float:
+            value = measure(drawn[:, 0], drawn[:, 1] > 0)
+            return np.nan if value is None else value
+
+        return Figure(measure(stated, right), bootstrap_statistic(pairs, patients, of_pairs, seed=seed))
+
+    return {
+        "calibration_error_percent": figure(calibration_error).times(100),
+        "brier": figure(brier_score),
+        "auroc": figure(auroc),
     }
 
 

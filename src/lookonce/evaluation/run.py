@@ -1,31 +1,33 @@
-"""How good a model's or any tool's disc labels are, on BIDS trees with known labels.
+"""Scoring every scan of BIDS trees with known labels, as it is or changed.
 
-Predictions come from a model that is run here or from a folder of label files. A scan without a prediction counts as
-missed, so leaving out the hard ones never makes a table look better.
+A scan without a prediction counts as missed, so leaving out the hard ones never makes a table look better.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lookonce.errors import InputError, LookOnceError, UsageError, WeightsError
+import numpy as np
+
+from lookonce.errors import LookOnceError, UsageError, WeightsError
+from lookonce.evaluation.changes import Change, KnownScan
+from lookonce.evaluation.predictors import Prediction, folder_predictor, model_predictor
 from lookonce.io.bids import LabelledScan, labelled_scans, read_labels, read_participants
 from lookonce.io.files import read_start
 from lookonce.io.headers import image_affine, image_shape, parse_header
-from lookonce.io.nifti import label_stem
+from lookonce.io.nifti import SpineImage, label_stem, read_image
 from lookonce.landmarks import DiscLabels
+from lookonce.metrics.certainty import reliability
 from lookonce.metrics.landmarks import STRICT_TOLERANCE_MM, SagittalFrame, paper_case, sagittal_frame, strict_case
-from lookonce.metrics.summary import PROTOCOLS, CaseRow, Figure, TableRow, summarise
+from lookonce.metrics.summary import PROTOCOLS, CaseRow, Figure, TableRow, stated_certainty, summarise
 
-#: How label files end: ours and SCT's today, SCT's `sct_label_vertebrae`, Spine Generic's older releases.
-PREDICTION_ENDINGS = ("dlabel", "labeled_discs", "labels-disc", "labels-disc-manual")
 #: Stands in a table where a scan has no value in the column that groups it.
 NO_VALUE = "n/a"
 #: Enough for a NIfTI-1 or NIfTI-2 header.
@@ -60,22 +62,14 @@ class Selection:
 
 
 @dataclass(frozen=True)
-class Prediction:
-    """Labels of one scan and the tool's own mark of doubt; `problem` says why there are none."""
-
-    labels: DiscLabels
-    uncertain: bool | None = None
-    problem: str = ""
-
-
-@dataclass(frozen=True)
 class Evaluation:
-    """Scored scans and their table."""
+    """Scored scans and their table; `change` is what was done to the scans before they were labelled."""
 
     source: str
     protocol: str
     cases: list[CaseRow]
     rows: list[TableRow]
+    change: Change | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The table and the cases, for programs; a figure's value, low and high are null where undefined."""
@@ -84,8 +78,10 @@ class Evaluation:
         return {
             "source": self.source,
             "protocol": self.protocol,
+            "change": None if self.change is None else str(self.change),
             **tolerance,
             "rows": [_row_record(row) for row in self.rows],
+            "reliability": [asdict(level) for level in reliability(*stated_certainty(self.cases))],
             "cases": cases,
         }
 
@@ -105,6 +101,9 @@ def evaluate(
     *,
     selection: Selection | None = None,
     protocol: str = "strict",
+    change: Change | None = None,
+    repeats: int = 1,
+    seed: int = 0,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Score a model or a folder of predictions.
@@ -117,13 +116,19 @@ def evaluate(
         BIDS trees with disc labels; each gets its own rows.
     selection : Selection, optional
     protocol : {"strict", "paper"}
+    change : Change, optional
+        What is done to every scan before a model labels it.
+    repeats, seed : int
+        How often each scan is changed, and the seed of what is drawn at random; a scan is changed alike whatever else
+        is scored.
     progress : callable, optional
         Called with the scans done, the scans in all and the scan in hand.
 
     Raises
     ------
     UsageError
-        If an option names nothing: an unknown protocol, column or split, or no scan is left.
+        If an option names nothing: an unknown protocol, column or split, no scan is left, or labels in a folder are to
+        be scored on changed scans.
     InputError
         If the truth cannot be read. A prediction that cannot be read counts as missed.
     WeightsError
@@ -131,52 +136,22 @@ def evaluate(
     """
     if protocol not in PROTOCOLS:
         raise UsageError(f"--protocol {protocol}: choose one of {', '.join(PROTOCOLS)}")
-    predict = folder_predictor(Path(source)) if Path(source).is_dir() else model_predictor(str(source))
+    predict = _predictor(source, change)
     scans = _selected_scans(data, selection or Selection())
     cases = []
     for done, (row, scan) in enumerate(scans):
         if progress:
             progress(done, len(scans), label_stem(scan.image))
         truth = read_labels(scan.labels)
-        if truth:
+        if not truth:
+            _logger.warning("%s: holds no disc, so there is nothing to score; passed over", scan.labels)
+        elif change is None:
             cases.append(_scored(row, scan, truth, predict))
         else:
-            _logger.warning("%s: holds no disc, so there is nothing to score; passed over", scan.labels)
+            cases.extend(_scored_changed(row, scan, truth, predict, change, repeats, seed))
     if not cases:
-        raise UsageError(f"{', '.join(map(str, data))}: no label file holds a disc")
-    return Evaluation(str(source), protocol, cases, summarise(cases, protocol=protocol))
-
-
-def folder_predictor(folder: Path) -> Callable[[Path], Prediction]:
-    """Reader of the label files below `folder`, by the stem of the image they belong to."""
-    files = [path for path in sorted(folder.rglob("*.nii*")) if label_stem(path).endswith(PREDICTION_ENDINGS)]
-
-    def predict(image: Path) -> Prediction:
-        stem = label_stem(image)
-        found = [path for path in files if path.name.startswith(f"{stem}_")]
-        if not found:
-            return Prediction(DiscLabels(), problem=f"no {stem}_*{PREDICTION_ENDINGS[0]}.nii.gz below {folder}")
-        if len(found) > 1:
-            raise UsageError(f"{stem} has two label files, {found[0]} and {found[1]}; give a folder with one of them")
-        return Prediction(read_labels(found[0]), _own_mark(found[0].with_name(f"{stem}_discs.json")))
-
-    return predict
-
-
-def model_predictor(model: str) -> Callable[[Path], Prediction]:
-    """Runner of the labelling pipeline with `model`, a name of `lookonce models` or an ONNX file."""
-    # ONNX Runtime is not needed to score a folder.
-    from lookonce.labeling import label
-    from lookonce.runtime.session import DiscSession
-    from lookonce.runtime.weights import find_model
-
-    session = DiscSession(find_model(model))
-
-    def predict(image: Path) -> Prediction:
-        result = label(image, model=session)
-        return Prediction(result.labels, result.uncertain)
-
-    return predict
+        raise UsageError(f"{', '.join(map(str, data))}: no label file holds a disc that could be scored")
+    return Evaluation(str(source), protocol, cases, summarise(cases, protocol=protocol), change)
 
 
 def case_record(case: CaseRow, protocol: str = "strict") -> dict[str, Any]:
@@ -189,7 +164,7 @@ def case_record(case: CaseRow, protocol: str = "strict") -> dict[str, Any]:
     else:
         counts = ("true", "found", "false_negatives", "false_positives", "wrong_names", "dtt_mean", "level_shift")
         record |= {key: getattr(case.strict, key) for key in (*counts, "all_right")}
-        record |= {"uncertain": case.uncertain, "silent_shift": case.silent_shift}
+        record |= {"uncertain": case.uncertain, "certainty": case.certainty, "silent_shift": case.silent_shift}
     return {**record, "problem": case.problem}
 
 
@@ -223,21 +198,68 @@ def _fields_of(scan: LabelledScan, row: Mapping[str, str], selection: Selection)
     }
 
 
+def _predictor(source: str | Path, change: Change | None) -> Callable[[Any], Prediction]:
+    if not Path(source).is_dir():
+        return model_predictor(str(source))
+    if change is not None:
+        raise UsageError(f"--change needs a model to label the changed scans; {source} is a folder of labels")
+    return folder_predictor(Path(source))
+
+
 def _scored(
-    row: Mapping[str, str], scan: LabelledScan, truth: DiscLabels, predict: Callable[[Path], Prediction]
+    row: Mapping[str, str], scan: LabelledScan, truth: DiscLabels, predict: Callable[[Any], Prediction]
 ) -> CaseRow:
-    frame = _frame_of(scan.labels)
+    return _case(row, truth, scan.annotated, _frame_of(scan.labels), _attempt(predict, scan.image))
+
+
+def _scored_changed(
+    row: Mapping[str, str],
+    scan: LabelledScan,
+    truth: DiscLabels,
+    predict: Callable[[Any], Prediction],
+    change: Change,
+    repeats: int,
+    seed: int,
+) -> Iterator[CaseRow]:
+    """Cases of one scan, changed `repeats` times; a change that leaves nothing to score gives none."""
     try:
-        prediction = predict(scan.image)
+        known = KnownScan(read_image(scan.image), truth, scan.annotated)
+    except LookOnceError as error:
+        problem = Prediction(DiscLabels(), problem=str(error))
+        yield _case(row, truth, scan.annotated, _frame_of(scan.labels), problem)
+        return
+    for repeat in range(repeats):
+        rng = np.random.default_rng([seed, repeat, zlib.crc32(label_stem(scan.image).encode())])
+        changed = change.apply(known, rng)
+        if changed is None:
+            _logger.warning("%s: %s leaves too little of it; passed over", scan.image, change)
+            return
+        frame = sagittal_frame(changed.image.data.shape, affine=changed.image.affine)
+        yield _case(row, changed.truth, changed.annotated, frame, _attempt(predict, changed.image))
+
+
+def _attempt(predict: Callable[[Any], Prediction], image: Path | SpineImage) -> Prediction:
+    try:
+        return predict(image)
     except (UsageError, WeightsError):  # would fail for every scan alike
         raise
     except LookOnceError as error:
-        prediction = Prediction(DiscLabels(), problem=str(error))
+        return Prediction(DiscLabels(), problem=str(error))
+
+
+def _case(
+    row: Mapping[str, str],
+    truth: DiscLabels,
+    annotated: tuple[int, int] | None,
+    frame: SagittalFrame,
+    prediction: Prediction,
+) -> CaseRow:
     return CaseRow(
         **row,
-        strict=strict_case(truth, prediction.labels, annotated=scan.annotated, normal=frame.strict_normal),
+        strict=strict_case(truth, prediction.labels, annotated=annotated, normal=frame.strict_normal),
         paper=paper_case(truth, prediction.labels, normal=frame.normal, axis=frame.axis),
         uncertain=prediction.uncertain,
+        certainty=prediction.certainty,
         problem=prediction.problem,
     )
 
@@ -248,16 +270,6 @@ def _frame_of(labels: Path) -> SagittalFrame:
     shape, _ = image_shape(labels, header)
     affine, _ = image_affine(labels, header, shape)
     return sagittal_frame(shape, affine=affine)
-
-
-def _own_mark(path: Path) -> bool | None:
-    """Whether the full result beside a label file calls itself uncertain; None where there is no such file."""
-    if not path.exists():
-        return None
-    try:
-        return bool(json.loads(path.read_text(encoding="utf-8"))["uncertain"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: is not a result of `lookonce label` ({error}); label the scan again") from error
 
 
 def _check_columns(tables: Sequence[Mapping[str, Mapping[str, str]]], wanted: Sequence[str]) -> None:

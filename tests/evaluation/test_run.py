@@ -11,7 +11,7 @@ import pytest
 
 from lookonce import evaluation, labeling
 from lookonce.errors import InputError, NothingFoundError, UsageError, WeightsError
-from lookonce.evaluation import Selection, evaluate
+from lookonce.evaluation import Change, Selection, evaluate
 from lookonce.labeling import LabelResult
 from lookonce.landmarks import DiscLabels
 from lookonce.runtime import session, weights
@@ -88,12 +88,16 @@ def test_the_table_says_what_is_in_the_files(tree, predictions):
             "wrong_names_percent": 100 * 6 / 18,
             "all_right_percent": 100 / 3,
             "certain_percent": 200 / 3,
+            "right_of_certain_percent": 50,
             "level_shift_percent": 100 / 3,
             "silent_shift_percent": 100 / 3,
+            "calibration_error_percent": None,
+            "brier": None,
+            "auroc": None,
         }
     )
     for name, figure in row.figures.items():
-        if name != "dtt_std_mm":
+        if name != "dtt_std_mm" and figure.value is not None:
             assert figure.interval[0] <= figure.value <= figure.interval[1], name
 
 
@@ -286,3 +290,48 @@ def test_a_folder_is_scored_without_the_scans(tree, predictions):
     for subject in PEOPLE:
         (tree / subject / "anat" / f"{subject}_T2w.nii.gz").write_bytes(b"")
     assert evaluate(predictions, [tree]).to_json() == before
+
+
+def test_a_changed_scan_is_labelled_as_often_as_asked_and_its_truth_goes_along(tree, monkeypatch):
+    for subject in PEOPLE:
+        write_volume(tree / subject / "anat" / f"{subject}_T2w.nii.gz", TRUTH)
+
+    def label(image, *, model):  # a model that is shown its answer
+        points = DiscLabels.from_volume(image.data, affine=image.affine)
+        return LabelResult(points, {0: 0.8, 1: 0.2}, uncertain=False)
+
+    monkeypatch.setattr(labeling, "label", label)
+    monkeypatch.setattr(session, "DiscSession", lambda model: model)
+    monkeypatch.setattr(weights, "find_model", lambda name: name)
+    result = evaluate("discs", [tree], change=Change("crop", 0.5), repeats=3)
+    assert len(result.cases) == 9
+    assert all(case.strict.all_right for case in result.cases)
+    assert {case.strict.true for case in result.cases} <= {2, 3}
+    figures = values(result.rows[0])
+    assert figures["calibration_error_percent"] == pytest.approx(20)
+    assert figures["brier"] == pytest.approx(0.04)
+    again = evaluate("discs", [tree], selection=Selection(subjects=frozenset({"02"})), change=Change("crop", 0.5))
+    assert again.cases[0] == result.cases[3]
+    record = result.to_json()
+    assert record["change"] == "crop=0.5"
+    assert record["reliability"] == [{"cases": 9, "stated": pytest.approx(0.8), "right": 1.0}]
+
+
+def test_a_folder_of_labels_cannot_be_scored_on_changed_scans(tree, predictions):
+    with pytest.raises(UsageError, match="folder of labels"):
+        evaluate(predictions, [tree], change=Change("noise", 0.1))
+
+
+@pytest.mark.usefixtures("fake_model")
+def test_a_scan_that_cannot_be_read_counts_as_missed_once_however_often_it_would_be_changed(tree):
+    (tree / "sub-01" / "anat" / "sub-01_T2w.nii.gz").write_bytes(b"no image")
+    cases = evaluate("discs", [tree], change=Change("noise", 0.1), repeats=2).cases
+    assert [case.subject for case in cases][:2] == ["sub-01", "sub-02"]
+    assert "sub-01_T2w" in cases[0].problem
+
+
+def test_how_sure_a_tool_is_comes_from_its_full_result(tree, predictions):
+    full = {"discs": [], "uncertain": False, "level_shift": {"0": 0.97, "1": 0.03}}
+    (predictions / "deep" / "down" / "sub-01_T2w_discs.json").write_text(json.dumps(full))
+    cases = evaluate(predictions, [tree]).cases
+    assert [case.certainty for case in cases] == [0.97, None, None]
