@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -130,6 +132,64 @@ def test_without_names_the_numbering_is_uncertain_and_the_warning_says_what_to_d
     (warning,) = result.warnings
     assert f"{shift:+d} level at {100 * share:.0f} %" in warning
     assert "--first-level" in warning
+
+
+def part_of(phantom: Phantom, first: int, last: int) -> SpineImage:
+    """The rows of a phantom from 14 mm above one disc to 14 mm below another: neither C2 nor S1 is in view."""
+    rows = world_to_voxel(phantom.points, affine=phantom.image.affine)[:, 2]
+    size = float(np.linalg.norm(phantom.image.affine[:3, 2]))
+    upper, lower = (rows[phantom.levels.index(level)] for level in (first, last))
+    bottom, top = round(lower - 14 / size), round(upper + 14 / size)
+    affine = phantom.image.affine.copy()
+    affine[:3, 3] = voxel_to_world(np.array([[0, 0, bottom]]), affine=affine)[0]
+    return SpineImage(phantom.image.data[:, :, bottom:top], affine)
+
+
+def test_a_localizer_numbers_a_part_that_shows_nothing_to_count_from(naming_session):
+    whole = make_phantom(tuple(range(3, 13)))
+    part = part_of(whole, 6, 11)
+    alone = label(part, model=naming_session)  # this model takes the topmost blob for C2/C3
+    assert alone.uncertain
+    assert alone.labels.levels[0] == 3
+    assert alone.counted_from == ""
+    guided = label(part, model=naming_session, localizer=label(whole.image, model=naming_session))
+    assert [int(level) for level in guided.labels.levels] == list(range(6, 12))
+    assert not guided.uncertain
+    assert guided.counted_from == "the localizer"
+    assert guided.warnings == []
+
+
+def test_the_doubts_of_a_localizer_are_those_of_the_scans_that_it_numbers(naming_session):
+    whole = make_phantom(tuple(range(3, 13)))
+    sure = label(whole.image, model=naming_session)
+    unsure = replace(sure, level_shift={0: 0.7, 1: 0.3}, uncertain=True)
+    guided = label(part_of(whole, 6, 11), model=naming_session, localizer=unsure)
+    assert guided.uncertain
+    assert guided.level_shift == pytest.approx({0: 0.7, 1: 0.3}, abs=0.01)
+    assert max(disc.confidence for disc in guided.labels) <= 0.7
+    assert "localizer is itself uncertain" in " ".join(guided.warnings)
+
+
+def test_a_localizer_elsewhere_is_not_used_and_the_warning_says_so(naming_session):
+    phantom = make_phantom()
+    elsewhere = SpineImage(phantom.image.data, rotation_free_shift(phantom.image.affine, 400))
+    result = label(phantom.image, model=naming_session, localizer=label(elsewhere, model=naming_session))
+    assert distances(result, phantom).max() < 0.5
+    assert "shares fewer than two discs" in result.warnings[0]
+    assert not result.uncertain
+
+
+def rotation_free_shift(affine: NDArray, by: float) -> NDArray:
+    moved = affine.copy()
+    moved[2, 3] += by
+    return moved
+
+
+def test_a_result_says_what_it_is_counted_from(naming_session):
+    phantom = make_phantom()
+    assert label(phantom.image, model=naming_session).counted_from == "C2"
+    given = label(phantom.image, model=naming_session, first_level=3)
+    assert given.counted_from == "the first level that was given"
 
 
 def test_warnings_of_the_file_come_along(naming_session):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lookonce.anatomy import Level
 from lookonce.decode.chain import decode_chain
+from lookonce.decode.evidence import Evidence, anchors_in_view, levels_by_localizer
 from lookonce.decode.heatmaps import Candidates, find_candidates
 from lookonce.decode.midline import REACH_MM, onto_midline
 from lookonce.errors import NothingFoundError, UsageError
@@ -31,10 +32,11 @@ from lookonce.runtime.weights import DEFAULT_MODEL, find_model
 
 #: A numbering less probable than this is marked uncertain.
 CERTAIN_FROM = 0.9
-#: Height of C2 without the dens, and of S1: with less of them in view, C2/C3 and L5/S1 look like any disc (and S1/S2
-#: like L5/S1), so a numbering is marked uncertain however sure the network is of it.
-ANCHOR_VIEW_MM = 25.0
 UNANCHORED = "neither C2 nor S1 is wholly in view, so the levels are counted from look-alikes; check the numbering"
+USELESS_LOCALIZER = (
+    "the localizer shares fewer than two discs with this scan and was not used; "
+    "both must be in the scanner's coordinates"
+)
 #: Volumes wider than this many slabs are looked at coarsely first, then finely around the spine.
 MOST_SLABS = 18
 COARSE_STEP_MM = 12.0
@@ -82,6 +84,9 @@ class LabelResult:
         Probability that the true level of every disc is the written one plus the key; sums to 1.
     uncertain : bool
         True when the numbering is not sure enough to be used unchecked.
+    counted_from : str
+        What the numbering rests on, such as "the sacrum, given 12 thoracic and 5 lumbar vertebrae"; empty when there is
+        nothing to count from in view.
     variant : str or None
         Numeric variant of the spine (such as a sixth lumbar vertebra), where one was seen.
     warnings : list of str
@@ -96,6 +101,7 @@ class LabelResult:
     labels: DiscLabels
     level_shift: dict[int, float]
     uncertain: bool
+    counted_from: str = ""
     variant: str | None = None
     warnings: list[str] = field(default_factory=list)
     seconds: float = 0.0
@@ -113,6 +119,7 @@ def label(
     *,
     model: str | Path | DiscSession = DEFAULT_MODEL,
     first_level: int | None = None,
+    localizer: LabelResult | None = None,
     volume: int | None = None,
 ) -> LabelResult:
     """Find and name the intervertebral discs of a spine MRI.
@@ -125,6 +132,9 @@ def label(
         Name of a shipped model, path of an `.onnx` file, or a loaded session (to label many scans).
     first_level : int, optional
         SCT value of the topmost disc in view, when it is known; settles the numbering.
+    localizer : LabelResult, optional
+        What labelling another scan of the same session gave, such as a wide scout: discs at the same world coordinates
+        get its levels, and its doubts. The patient must have lain still between the two.
     volume : int, optional
         Which volume of a 4D file, from 0.
 
@@ -148,29 +158,34 @@ def label(
     session = DiscSession(find_model(str(model))) if isinstance(model, str | Path) else model
     card = session.card
     slabs, maps, candidates = look(image, session)
+    known = levels_by_localizer(candidates, localizer.labels if localizer else DiscLabels())
     chain = decode_chain(
         candidates,
         room_above_mm=_room(candidates, slabs, below=False),
         room_below_mm=_room(candidates, slabs, below=True),
         first_level=first_level,
+        known=known,
     )
     if np.count_nonzero(candidates.probability[chain.picked] >= CLEAR_FROM) < FEWEST_CLEAR:
         raise NothingFoundError("no spine was found in the image; is it a sagittal or 3D spine scan?")
     points = _on_midline(candidates.world_mm[chain.picked], image, card.spacing_mm)
     places = world_to_voxel(points, affine=slabs.affine)
+    guide = localizer if known.any() else None
+    level_shift = chain.level_shift if guide is None else _sum_of_shifts(chain.level_shift, guide.level_shift)
+    sure = 1.0 if guide is None else guide.level_shift.get(0, 0.0)
     discs = [
-        Disc(Level(int(value)), (float(x), float(y), float(z)), float(sure))
-        for value, (x, y, z), sure in zip(chain.levels, points, chain.confidence, strict=True)
+        Disc(Level(int(value)), (float(x), float(y), float(z)), float(confidence) * sure)
+        for value, (x, y, z), confidence in zip(chain.levels, points, chain.confidence, strict=True)
     ]
-    anchored = first_level is not None or _anchored(chain.levels, places, slabs)
-    doubts = [] if anchored else [UNANCHORED]
-    if chain.level_shift.get(0, 0.0) < CERTAIN_FROM:
-        doubts.insert(0, _doubt(chain.level_shift, first_level))
+    evidence = Evidence(_anchors(chain.levels, places, slabs), first_level is not None, guide is not None)
+    doubts = _doubts(level_shift, evidence, guide)
+    hints = [] if localizer is guide else [USELESS_LOCALIZER]
     return LabelResult(
         labels=DiscLabels(discs),
-        level_shift=chain.level_shift,
+        level_shift=level_shift,
         uncertain=bool(doubts),
-        warnings=[*image.warnings, *doubts],
+        counted_from=evidence.describe(chain.levels.tolist()),
+        warnings=[*image.warnings, *hints, *doubts],
         seconds=time.perf_counter() - started,
         model=session.identity,
         view=_view(slabs, maps, places, card.stride),
@@ -221,12 +236,19 @@ def _room(candidates: Candidates, slabs: SlabStack, *, below: bool) -> float:
     return float(slabs.data.shape[1] - 1 - rows.max() if below else rows.min()) * spacing
 
 
-def _anchored(levels: NDArray[np.integer], places: FloatArray, slabs: SlabStack) -> bool:
-    """Whether the vertebra that tells C2/C3 or L5/S1 from its neighbours is in the picture, with that disc."""
+def _anchors(levels: NDArray[np.integer], places: FloatArray, slabs: SlabStack) -> tuple[Level, ...]:
     spacing = float(voxel_sizes(slabs.affine)[1])
-    above = places[levels == Level.C2_C3, 1] * spacing
-    below = (slabs.data.shape[1] - 1 - places[levels == Level.L5_S1, 1]) * spacing
-    return bool((above >= ANCHOR_VIEW_MM).any() or (below >= ANCHOR_VIEW_MM).any())
+    rows = places[:, 1]
+    return anchors_in_view(levels.tolist(), rows * spacing, (slabs.data.shape[1] - 1 - rows) * spacing)
+
+
+def _sum_of_shifts(one: dict[int, float], other: dict[int, float]) -> dict[int, float]:
+    """Distribution of the sum of two independent shifts."""
+    both: dict[int, float] = {}
+    for first, share in one.items():
+        for second, part in other.items():
+            both[first + second] = both.get(first + second, 0.0) + share * part
+    return both
 
 
 def _on_midline(points: FloatArray, image: SpineImage, spacing: float) -> FloatArray:
@@ -244,13 +266,19 @@ def _runner_up(level_shift: dict[int, float]) -> tuple[int, float] | None:
     return max(others, key=lambda item: item[1], default=None)
 
 
-def _doubt(level_shift: dict[int, float], first_level: int | None) -> str:
-    """What to tell the user about an uncertain numbering."""
-    best = _runner_up(level_shift)
-    other = "" if best is None else f"; the runner-up is {best[0]:+d} level at {100 * best[1]:.0f} %"
-    # With the first level given, false or missed discs are all that is left to doubt.
-    remedy = "check it, or give --first-level" if first_level is None else "check for a false or a missed disc"
-    return f"the numbering is uncertain ({100 * level_shift.get(0, 0.0):.0f} %){other}; {remedy}"
+def _doubts(level_shift: dict[int, float], evidence: Evidence, guide: LabelResult | None) -> list[str]:
+    """Why the numbering is uncertain, and what to do about it; empty where it is certain."""
+    doubts = [] if evidence.settles else [UNANCHORED]
+    if guide is not None and guide.uncertain:
+        doubts.insert(0, "the numbering of the localizer is itself uncertain; check it, or give --first-level")
+    if level_shift.get(0, 0.0) < CERTAIN_FROM:
+        best = _runner_up(level_shift)
+        other = "" if best is None else f"; the runner-up is {best[0]:+d} level at {100 * best[1]:.0f} %"
+        # With the first level given, false or missed discs are all that is left to doubt.
+        known = evidence.first_level
+        remedy = "check for a false or a missed disc" if known else "check it, or give --first-level"
+        doubts.insert(0, f"the numbering is uncertain ({100 * level_shift.get(0, 0.0):.0f} %){other}; {remedy}")
+    return doubts
 
 
 def _view(slabs: SlabStack, maps: DiscMaps, places: FloatArray, stride: int) -> SagittalView:

@@ -127,7 +127,8 @@ def result_record(
 
     ``level`` is the SCT value, null for the discs of a T13 or an L6; ``world_mm`` RAS mm of the input's affine;
     ``voxel`` the nearest voxel, counted from 0; key k of ``level_shift`` the probability that the true level is the
-    written one + k; ``runner_up`` the numbering that is right if the written one is not, or null.
+    written one + k; ``runner_up`` the numbering that is right if the written one is not, or null; ``counted_from`` what
+    the numbering rests on, in words.
     """
     discs = []
     for disc, entry in zip(result.labels, result.labels.to_records(), strict=True):
@@ -140,6 +141,7 @@ def result_record(
         "level_shift": {str(shift): round(share, 6) for shift, share in sorted(result.level_shift.items())},
         "uncertain": bool(result.uncertain),
         "runner_up": _runner_up(result),
+        "counted_from": result.counted_from,
         "variant": result.variant,
         "warnings": list(dict.fromkeys([*image.warnings, *result.warnings, *drawing_warnings])),
         "seconds": round(result.seconds, 3),
@@ -198,6 +200,7 @@ def _sidecar(result: LabelResult, record: dict[str, Any], numbering: str, comman
         "LevelShift": record["level_shift"],
         "Uncertain": record["uncertain"],
         "RunnerUp": record["runner_up"],
+        "CountedFrom": record["counted_from"],
         "Variant": record["variant"],
         "Warnings": record["warnings"],
     }

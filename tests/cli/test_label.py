@@ -159,6 +159,30 @@ def test_an_uncertain_numbering_is_written_marked_and_explained(run, scan, tmp_p
     assert record["uncertain"] is False
 
 
+def test_a_localizer_numbers_the_scans_of_its_session(run, scan, tmp_path):
+    (record,) = run(scan, "-o", tmp_path / "out", "--localizer", scan, "--json").results
+    assert record["counted_from"] == "the localizer"
+    sidecar = json.loads((tmp_path / "out" / "sub-01_T2w_label-discs_dlabel.json").read_text())
+    assert sidecar["CountedFrom"] == "the localizer"
+    done = run(scan, "-o", tmp_path / "again", "--localizer", scan)
+    assert "counted from the localizer" in done.stdout
+
+
+def test_a_localizer_that_cannot_be_used_stops_the_call_before_anything_is_written(run, scan, tmp_path):
+    text = tmp_path / "localizer.nii.gz"
+    text.write_text("no image")
+    done = run(scan, "-o", tmp_path / "out", "--localizer", text)
+    assert done.code == 3
+    assert str(text) in done.complaints[0]
+    empty = tmp_path / "empty.nii.gz"
+    noise = np.random.default_rng(0).normal(100, 10, (12, 100, 100)).astype(np.float32)
+    nib.save(nib.Nifti1Image(noise, np.eye(4)), empty)
+    done = run(scan, "-o", tmp_path / "out", "--localizer", empty)
+    assert done.code == 4
+    assert "the localizer cannot be used" in done.complaints[0]
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_label_file_may_follow_another_numbering(run, scan, tmp_path):
     assert run(scan, "-o", tmp_path / "out", "--numbering", "totalspineseg").code == 0
     path = tmp_path / "out" / "sub-01_T2w_label-discs_dlabel.nii.gz"

@@ -279,3 +279,11 @@ def test_a_name_counts_more_than_the_room():
 def test_candidates_at_one_height_never_follow_each_other():
     points = np.column_stack([np.zeros(5), -20.0 * np.arange(5), np.zeros(5)])
     assert len(decode_chain(candidates_at(points)).picked) <= 1
+
+
+def test_candidates_of_known_level_number_all_the_others():
+    points, evidence = spine(range(10, 16)), named(range(10, 16), {place: 11 + place for place in range(6)})
+    chain = decode_chain(candidates_at(points, evidence=evidence), known=np.array([0, 0, 12, 13, 0, 0]))
+    assert chain.levels.tolist() == list(range(10, 16))
+    assert chain.level_shift[0] > 0.95
+    assert chain.confidence[2] > 0.95

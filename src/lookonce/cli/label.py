@@ -32,6 +32,12 @@ def label(
         int | None,
         typer.Option(metavar="N", min=2, max=25, help="SCT value of the topmost disc in view, if known (3 = C2/C3)."),
     ] = None,
+    localizer: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="SCAN", help="A wider scan of the same session, which numbers the inputs where both show."
+        ),
+    ] = None,
     volume: Annotated[int | None, typer.Option(metavar="N", min=0, help="Which volume of a 4D file, from 0.")] = None,
     numbering: Annotated[Numbering, typer.Option(help="Values in the label file.")] = "sct",
     qc: Annotated[
@@ -52,7 +58,9 @@ def label(
     from lookonce.runtime.session import DiscSession
     from lookonce.runtime.weights import find_model
 
-    job = _Job(DiscSession(find_model(model)), first_level, volume, numbering, qc, overwrite)
+    session = DiscSession(find_model(model))
+    guide = None if localizer is None else _label_localizer(localizer, session)
+    job = _Job(session, first_level, guide, volume, numbering, qc, overwrite)
     plan = plan_outputs(inputs, out)
     records: list[dict[str, Any]] = []
     failures: list[LookOnceError] = []
@@ -76,12 +84,23 @@ def label(
         raise typer.Exit(failures[0].exit_code if len({error.kind for error in failures}) == 1 else 1)
 
 
+def _label_localizer(path: Path, session: DiscSession) -> LabelResult:
+    from lookonce.errors import NothingFoundError
+    from lookonce.labeling import label as label_image
+
+    try:
+        return label_image(path, model=session)
+    except NothingFoundError as error:
+        raise NothingFoundError(f"{path}: the localizer cannot be used: {error}") from None
+
+
 @dataclass(frozen=True)
 class _Job:
     """What is done to every input of a call."""
 
     session: DiscSession
     first_level: int | None
+    localizer: LabelResult | None
     volume: int | None
     numbering: Numbering
     qc: Path | None
@@ -95,7 +114,7 @@ class _Job:
 
         check_outputs(folder, stem, overwrite=self.overwrite)
         image = read_image(path, volume=self.volume)
-        result = label_image(image, model=self.session, first_level=self.first_level)
+        result = label_image(image, model=self.session, first_level=self.first_level, localizer=self.localizer)
         command = " ".join(["lookonce", *sys.argv[1:]])
         outputs = write_result(
             image, result, folder, stem, numbering=self.numbering, overwrite=self.overwrite, command=command
@@ -145,7 +164,8 @@ def print_result(heading: str, result: LabelResult, outputs: dict[str, str]) -> 
     console.print(table)
     sure = 100 * result.level_shift.get(0, 0.0)
     state = "UNCERTAIN" if result.uncertain else "certain"
-    console.print(f"numbering {state} ({sure:.0f} %), {result.seconds:.1f} s", highlight=False)
+    basis = f", counted from {result.counted_from}" if result.counted_from else ""
+    console.print(f"numbering {state} ({sure:.0f} %){basis}; {result.seconds:.1f} s", highlight=False)
     for warning in result.warnings:
         console.print(Text(f"! {warning}"))
     for kind, path in outputs.items():

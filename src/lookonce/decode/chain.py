@@ -88,6 +88,7 @@ def decode_chain(
     room_above_mm: float = np.inf,
     room_below_mm: float = np.inf,
     first_level: int | None = None,
+    known: np.ndarray | None = None,
     spacing: SpacingPrior = ADULT_SPACING,
     settings: ChainSettings | None = None,
 ) -> Chain:
@@ -103,6 +104,8 @@ def decode_chain(
     first_level : int, optional
         SCT value of the topmost disc, when the user knows it. What can still be in doubt is which candidate that disc
         is, and whether levels were missed further down.
+    known : (N,) int array, optional
+        SCT value of each candidate whose level is known from elsewhere, 0 for the others.
     spacing : SpacingPrior
     settings : ChainSettings, optional
 
@@ -112,6 +115,8 @@ def decode_chain(
         Empty when no labelling is better than none.
     """
     lattice = _Lattice(candidates, room_above_mm, room_below_mm, first_level, spacing, settings or ChainSettings())
+    if known is not None:
+        lattice.fix(known)
     picked, levels = lattice.best()
     if len(picked) == 0:
         return Chain(picked, levels, np.zeros(0), {})
@@ -174,6 +179,11 @@ class _Lattice:
         if first_level is not None:
             self.start[:, :, np.array(levels) != first_level] = -np.inf
         self.steps = self._step_scores(candidates.world_mm, spacing)
+
+    def fix(self, known: np.ndarray) -> None:
+        """Leave candidates with a known SCT value, (N,) and 0 for none, no other level."""
+        levels = np.arange(FIRST, LAST + 1)
+        self.node[(known[:, None] > 0) & (known[:, None] != levels)] = -np.inf
 
     def _step_scores(self, points: FloatArray, spacing: SpacingPrior) -> list[FloatArray]:
         """How well the distance from one candidate to the next fits the levels, for all `steps`."""

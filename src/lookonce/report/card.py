@@ -49,7 +49,7 @@ class Card:
     shares : list of [str, str]
         Each shift and its probability, the most probable first.
     facts : list of [str, str]
-        Variant, time and model.
+        What the numbering is counted from, variant, time and model.
     warnings : list of str
     discs : list of dict
         Level name, number, confidence, band, world point, place in the picture in percent (or None), and whether its
@@ -163,6 +163,7 @@ def _shares(level_shift: dict[int, float]) -> list[list[str]]:
 def _facts(result: LabelResult) -> list[list[str]]:
     model = " ".join(str(result.model[part]) for part in ("name", "version") if result.model.get(part))
     facts = [
+        ["Counted from", result.counted_from],
         ["Variant", result.variant or ""],
         ["Time", f"{result.seconds:.1f} s" if result.seconds else ""],
         ["Model", model],

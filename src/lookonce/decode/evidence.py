@@ -1,0 +1,109 @@
+"""What a numbering is counted from: the vertebrae that look like no other, or what the user brings along."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lookonce.anatomy import Level
+from lookonce.decode.heatmaps import Candidates
+from lookonce.geometry import FloatArray
+from lookonce.landmarks import DiscLabels
+
+#: Height of C2 without the dens, and of S1: with less of them in view, C2/C3 and L5/S1 look like any disc (and S1/S2
+#: like L5/S1), so a numbering is marked uncertain however sure the network is of it.
+ANCHOR_VIEW_MM = 25.0
+#: A disc of a localizer and a candidate this close are the same disc; half the distance of the closest neighbours.
+SAME_DISC_MM = 8.0
+#: Fewer shared discs than this do not tie two scans together.
+FEWEST_SHARED = 2
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What settles which disc is which.
+
+    Attributes
+    ----------
+    anchors : tuple of Level
+        Those of C2/C3 and L5/S1 that are in view with the whole vertebra that tells them from their neighbours.
+    first_level : bool
+        The user named the topmost disc.
+    localizer : bool
+        Another scan of the session numbers this one.
+    """
+
+    anchors: tuple[Level, ...] = ()
+    first_level: bool = False
+    localizer: bool = False
+
+    @property
+    def settles(self) -> bool:
+        """Whether there is anything to count from."""
+        return bool(self.anchors or self.first_level or self.localizer)
+
+    def describe(self, levels: Sequence[int]) -> str:
+        """What the levels are counted from, in words; empty when there is nothing.
+
+        Examples
+        --------
+        >>> Evidence((Level.C2_C3,)).describe([3, 4, 5])
+        'C2'
+        """
+        if self.first_level:
+            return "the first level that was given"
+        if self.localizer:
+            return "the localizer"
+        if len(self.anchors) == 2:
+            return "C2 and the sacrum, both in view"
+        if Level.L5_S1 in self.anchors:
+            return "the sacrum, given 12 thoracic and 5 lumbar vertebrae (other counts cannot be excluded)"
+        if Level.C2_C3 in self.anchors:
+            lumbar = max(levels) > Level.T12_L1
+            return "C2" + (", given 12 thoracic vertebrae (other counts cannot be excluded)" if lumbar else "")
+        return ""
+
+
+def anchors_in_view(levels: Sequence[int], above_mm: FloatArray, below_mm: FloatArray) -> tuple[Level, ...]:
+    """Anchors whose vertebra is wholly in the picture.
+
+    Parameters
+    ----------
+    levels : (N,) sequence
+        SCT values of the discs.
+    above_mm, below_mm : (N,) arrays
+        Height of picture above and below each disc.
+    """
+    height = {Level.C2_C3: above_mm, Level.L5_S1: below_mm}
+    named = np.asarray(levels)
+    return tuple(level for level in height if (height[level][named == level] >= ANCHOR_VIEW_MM).any())
+
+
+def levels_by_localizer(candidates: Candidates, localizer: DiscLabels) -> np.ndarray:
+    """SCT value of every candidate that lies on a disc of the localizer, 0 for the others.
+
+    Parameters
+    ----------
+    candidates : Candidates
+    localizer : DiscLabels
+        Of a scan in the same world coordinates.
+
+    Returns
+    -------
+    (N,) int array
+        All zeros when fewer than `FEWEST_SHARED` discs are shared. Of several candidates near one disc the nearest
+        has its level.
+    """
+    known = np.zeros(len(candidates), dtype=int)
+    discs = [disc for disc in localizer if disc.level.sct is not None]
+    if not discs or not len(candidates):
+        return known
+    points = np.array([disc.world_mm for disc in discs])
+    gaps = np.linalg.norm(candidates.world_mm[:, None] - points, axis=2)
+    for column, disc in enumerate(discs):
+        nearest = int(gaps[:, column].argmin())
+        if gaps[nearest, column] <= SAME_DISC_MM and gaps[nearest].argmin() == column:
+            known[nearest] = disc.level
+    return known if np.count_nonzero(known) >= FEWEST_SHARED else np.zeros_like(known)

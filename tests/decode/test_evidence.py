@@ -1,0 +1,73 @@
+"""What numberings are counted from, in words, and levels taken over from a localizer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lookonce.anatomy import Level
+from lookonce.decode.evidence import ANCHOR_VIEW_MM, Evidence, anchors_in_view, levels_by_localizer
+from lookonce.decode.heatmaps import Candidates
+from lookonce.landmarks import DiscLabels
+
+
+def candidates_at(points) -> Candidates:
+    points = np.asarray(points, dtype=float).reshape(-1, 3)
+    return Candidates(points, points, np.full(len(points), 0.9), np.zeros((len(points), 26)))
+
+
+@pytest.mark.parametrize(
+    ("levels", "above", "below", "expected"),
+    [
+        ([3, 4, 5], [30, 48, 66], [90, 70, 50], (Level.C2_C3,)),
+        ([3, 4, 5], [20, 38, 56], [90, 70, 50], ()),
+        ([24, 25], [90, 125], [60, 25], (Level.L5_S1,)),
+        ([24, 25], [90, 125], [50, 15], ()),
+        ([4, 5, 6], [99, 99, 99], [99, 99, 99], ()),
+        (range(3, 26), np.linspace(40, 500, 23), np.linspace(500, 40, 23), (Level.C2_C3, Level.L5_S1)),
+    ],
+)
+def test_an_anchor_counts_with_its_whole_vertebra_in_view(levels, above, below, expected):
+    assert ANCHOR_VIEW_MM == 25
+    assert anchors_in_view(list(levels), np.array(above, float), np.array(below, float)) == expected
+
+
+@pytest.mark.parametrize(
+    ("evidence", "levels", "text"),
+    [
+        (Evidence(), [9, 10], ""),
+        (Evidence((Level.C2_C3,)), range(3, 20), "C2"),
+        (Evidence((Level.C2_C3,)), range(3, 25), "C2, given 12 thoracic vertebrae (other counts cannot be excluded)"),
+        (Evidence((Level.C2_C3, Level.L5_S1)), range(3, 26), "C2 and the sacrum, both in view"),
+        (Evidence((Level.L5_S1,), first_level=True), [24, 25], "the first level that was given"),
+        (Evidence((Level.L5_S1,), localizer=True), [24, 25], "the localizer"),
+    ],
+)
+def test_what_decided_is_said(evidence, levels, text):
+    assert evidence.describe(list(levels)) == text
+    assert evidence.settles == bool(text)
+
+
+def test_a_count_from_the_sacrum_names_what_it_takes_for_granted():
+    text = Evidence((Level.L5_S1,)).describe([24, 25])
+    assert "given 12 thoracic and 5 lumbar" in text
+    assert "cannot be excluded" in text
+
+
+def test_candidates_take_the_levels_of_the_discs_that_they_lie_on():
+    points = np.array([[0, 0, 60], [0, 2, 42], [0, 40, 30], [0, 4, 24.0]])
+    localizer = DiscLabels.from_points({5: [1, 1, 61], 6: [0, 2, 45], 7: [0, 4, 27], 8: [0, 4, 9]})
+    assert levels_by_localizer(candidates_at(points), localizer).tolist() == [5, 6, 0, 7]
+
+
+def test_of_two_candidates_near_one_disc_the_nearest_has_its_level():
+    points = np.array([[0, 0, 60], [0, 0, 54], [0, 0, 42.0]])
+    localizer = DiscLabels.from_points({5: [0, 0, 59], 6: [0, 0, 41]})
+    assert levels_by_localizer(candidates_at(points), localizer).tolist() == [5, 0, 6]
+
+
+@pytest.mark.parametrize("points", [[[0, 0, 60], [0, 0, 300]], []])
+def test_one_shared_disc_or_none_ties_nothing_together(points):
+    localizer = DiscLabels.from_points({5: [0, 0, 59], 6: [0, 0, 41]})
+    assert not levels_by_localizer(candidates_at(points), localizer).any()
+    assert not levels_by_localizer(candidates_at([[0, 0, 60], [0, 0, 42]]), DiscLabels()).any()
