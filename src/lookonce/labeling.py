@@ -159,10 +159,11 @@ def label(
     card = session.card
     slabs, maps, candidates = look(image, session)
     known = levels_by_localizer(candidates, localizer.labels if localizer else DiscLabels())
+    above, below = room_beyond(candidates, slabs)
     chain = decode_chain(
         candidates,
-        room_above_mm=_room(candidates, slabs, below=False),
-        room_below_mm=_room(candidates, slabs, below=True),
+        room_above_mm=above,
+        room_below_mm=below,
         first_level=first_level,
         known=known,
     )
@@ -227,13 +228,13 @@ def _lateral_extent(data: NDArray, affine: FloatArray) -> float:
     return float(turned.shape[0] * voxel_sizes(turned_affine)[0])
 
 
-def _room(candidates: Candidates, slabs: SlabStack, *, below: bool) -> float:
-    """Height of picture beyond the outermost candidate, mm."""
+def room_beyond(candidates: Candidates, slabs: SlabStack) -> tuple[float, float]:
+    """Height of picture above the first candidate and below the last one, mm."""
     if len(candidates) == 0:
-        return 0.0
+        return 0.0, 0.0
     spacing = float(voxel_sizes(slabs.affine)[1])
     rows = candidates.slab[:, 1]
-    return float(slabs.data.shape[1] - 1 - rows.max() if below else rows.min()) * spacing
+    return float(rows.min()) * spacing, float(slabs.data.shape[1] - 1 - rows.max()) * spacing
 
 
 def _anchors(levels: NDArray[np.integer], places: FloatArray, slabs: SlabStack) -> tuple[Level, ...]:

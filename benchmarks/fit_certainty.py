@@ -1,0 +1,221 @@
+"""Choose the chain decoder's settings and the certainty's calibration on scans that were not trained on.
+
+Every scan is labelled whole and in random pieces of 60, 40 and 20 % of its height. Over a grid of settings, those are
+chosen under which the true numbering is most probable on average; a logistic function then turns the decoder's
+probability into a calibrated one. The last figures are cross-fitted: each patient is scored by what the others chose.
+
+    python benchmarks/fit_certainty.py discs --data lumbar --subjects unseen --patients lumbar_patients
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+from collections import Counter
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from lookonce.decode.chain import ChainSettings, decode_chain
+from lookonce.decode.evidence import anchors_in_view
+from lookonce.decode.heatmaps import Candidates
+from lookonce.evaluation import Change
+from lookonce.evaluation.changes import KnownScan
+from lookonce.geometry import world_to_voxel
+from lookonce.io.bids import labelled_scans, read_labels
+from lookonce.io.lists import read_patients, read_subjects
+from lookonce.io.nifti import read_image
+from lookonce.labeling import CLEAR_FROM, FEWEST_CLEAR, look, room_beyond
+from lookonce.metrics.certainty import auroc, brier_score, calibration_error
+from lookonce.metrics.landmarks import sagittal_frame
+from lookonce.runtime.session import DiscSession
+from lookonce.runtime.weights import find_model
+
+#: Share of the height that is left, and how many pieces of it.
+PIECES = {1.0: 1, 0.6: 3, 0.4: 3, 0.2: 3}
+GRID = {
+    "name_weight": (0.3, 0.4, 0.5, 0.7, 1.0),
+    "name_doubt": (0.1, 0.2, 0.3),
+    "anchor_doubt": (0.02, 0.05, 0.1),
+    "name_floor": (0.01, 0.05),
+    "end_missed": (-0.5, -1.0, -2.0),
+}
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One piece of a scan as the decoder sees it; `levels` holds each candidate's true SCT value, 0 for none."""
+
+    patient: str
+    share: float
+    candidates: Candidates
+    room: tuple[float, float]
+    levels: np.ndarray
+    places_mm: tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the decoder says of a piece, and what is true."""
+
+    stated: float
+    true_share: float
+    right: bool
+    features: tuple[float, ...]
+
+
+def main() -> None:
+    options = _options()
+    pieces = list(_collect(options))
+    patients = sorted({piece.patient for piece in pieces})
+    fold_of = {patient: number % FOLDS for number, patient in enumerate(patients)}
+    fold = np.array([fold_of[piece.patient] for piece in pieces])
+    grid = [dict(zip(GRID, values, strict=True)) for values in itertools.product(*GRID.values())]
+    rng = np.random.default_rng(0)
+    chosen = [grid[index] for index in rng.permutation(len(grid))[: options.tries]]
+    settings = [ChainSettings(), *(ChainSettings(**values) for values in chosen)]
+    outcomes = []
+    for number, setting in enumerate(settings):
+        print(f"[{number + 1}/{len(settings)}]", end="\r", file=sys.stderr)
+        outcomes.append([_outcome(piece, setting) for piece in pieces])
+    weights = _weights(pieces)
+    score = np.array([[np.log(max(of.true_share, 1e-3)) for of in row] for row in outcomes]) * weights
+    _report(pieces, outcomes, settings, score, fold)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model")
+    parser.add_argument("--data", type=Path, action="append", required=True)
+    parser.add_argument("--subjects")
+    parser.add_argument("--patients")
+    parser.add_argument("--tries", type=int, default=60, help="settings of the grid to try (default: %(default)s)")
+    return parser.parse_args()
+
+
+def _collect(options: argparse.Namespace):
+    session = DiscSession(find_model(options.model))
+    wanted = read_subjects(options.subjects) if options.subjects else None
+    patients = read_patients(options.patients) if options.patients else {}
+    for root in options.data:
+        for scan in labelled_scans(root):
+            if wanted is not None and scan.subject not in wanted and scan.subject.removeprefix("sub-") not in wanted:
+                continue
+            print(scan.image.name, file=sys.stderr)
+            patient = f"{root.name} {patients.get(scan.subject) or patients.get(scan.subject[4:]) or scan.subject}"
+            whole = KnownScan(read_image(scan.image), read_labels(scan.labels), scan.annotated)
+            for share, count in PIECES.items():
+                for repeat in range(count):
+                    rng = np.random.default_rng([repeat, round(100 * share), len(whole.truth)])
+                    known = Change("crop", share).apply(whole, rng)
+                    piece = None if known is None else _piece(known, patient, share, session)
+                    if piece is not None:
+                        yield piece
+
+
+def _piece(known: KnownScan, patient: str, share: float, session: DiscSession) -> Piece | None:
+    try:
+        slabs, _, candidates = look(known.image, session)
+    except Exception as error:  # a piece too small to be a scan
+        print(f"    {share}: {error}", file=sys.stderr)
+        return None
+    if not len(candidates):
+        return None
+    normal = sagittal_frame(known.image.data.shape, affine=known.image.affine).normal
+    offsets = candidates.world_mm[:, None] - known.truth.points
+    gaps = np.linalg.norm(offsets - (offsets @ normal)[..., None] * normal, axis=2)
+    values = np.array([level.nifti_value for level in known.truth.levels])
+    levels = np.where(gaps.min(axis=1) <= 6, values[gaps.argmin(axis=1)], 0)
+    rows = world_to_voxel(candidates.world_mm, affine=slabs.affine)[:, 1]
+    spacing = session.card.spacing_mm
+    places = rows * spacing, (slabs.data.shape[1] - 1 - rows) * spacing
+    return Piece(patient, share, candidates, room_beyond(candidates, slabs), levels, places)
+
+
+def _outcome(piece: Piece, settings: ChainSettings) -> Outcome:
+    above, below = piece.room
+    chain = decode_chain(piece.candidates, room_above_mm=above, room_below_mm=below, settings=settings)
+    clear = np.count_nonzero(piece.candidates.probability[chain.picked] >= CLEAR_FROM)
+    true = piece.levels[chain.picked]
+    known = true > 0
+    if clear < FEWEST_CLEAR or not known.any():
+        return Outcome(np.nan, np.nan, False, (np.nan,) * 4)
+    (shift, count), *_ = Counter((true - chain.levels)[known].tolist()).most_common(1)
+    stated = chain.level_shift.get(0, 0.0)
+    anchors = anchors_in_view(chain.levels.tolist(), piece.places_mm[0][chain.picked], piece.places_mm[1][chain.picked])
+    share = np.clip(stated, 1e-4, 1 - 1e-4)
+    features = (1.0, float(np.log(share / (1 - share))), float(bool(anchors)), float(np.log(len(chain.picked))))
+    return Outcome(stated, chain.level_shift.get(shift, 0.0), shift == 0 and 2 * count > known.sum(), features)
+
+
+def _weights(pieces: list[Piece]) -> np.ndarray:
+    """Every patient counts alike, whatever the number of pieces."""
+    counts = Counter(piece.patient for piece in pieces)
+    return np.array([1 / counts[piece.patient] for piece in pieces])
+
+
+def logistic(features: np.ndarray, right: np.ndarray, weights: np.ndarray, ridge: float = 0.02) -> np.ndarray:
+    """Coefficients of a logistic regression by Newton's method; the intercept is not shrunk."""
+    penalty = np.diag([0.0, *[ridge] * (features.shape[1] - 1)])
+    coefficients = np.zeros(features.shape[1])
+    for _ in range(50):
+        share = 1 / (1 + np.exp(-features @ coefficients))
+        slope = features.T @ (weights * (right - share)) - penalty @ coefficients
+        bend = (features * (weights * share * (1 - share))[:, None]).T @ features + penalty
+        step = np.linalg.solve(bend + 1e-9 * np.eye(len(bend)), slope)
+        coefficients += step
+        if np.abs(step).max() < 1e-8:
+            break
+    return coefficients
+
+
+def _report(pieces, outcomes, settings, score, fold) -> None:
+    weights = _weights(pieces)
+    usable = np.isfinite(score).all(axis=0)
+    score = np.where(usable, score, 0)
+    best = int(score.sum(axis=1).argmax())
+    changed = {f.name: getattr(settings[best], f.name) for f in fields(ChainSettings)}
+    print(f"pieces {len(pieces)}, with an answer {usable.sum()}, patients {len({p.patient for p in pieces})}")
+    print(
+        f"mean log-probability of the truth: default {score[0].sum() / weights[usable].sum():.3f}, "
+        f"best {score[best].sum() / weights[usable].sum():.3f}: {changed}"
+    )
+    for name, index in (("default settings", 0), ("best settings", best)):
+        stated = np.array([of.stated for of in outcomes[index]])
+        right = np.array([of.right for of in outcomes[index]])
+        _print_figures(f"{name}, as the decoder states", pieces, stated, right, usable)
+    crossed, right = np.full(len(pieces), np.nan), np.zeros(len(pieces), dtype=bool)
+    for number in range(FOLDS):
+        inside, outside = (fold == number) & usable, (fold != number) & usable
+        chosen = int(score[:, outside].sum(axis=1).argmax())
+        features = np.array([of.features for of in outcomes[chosen]])
+        truth = np.array([of.right for of in outcomes[chosen]])
+        coefficients = logistic(features[outside], truth[outside], weights[outside])
+        crossed[inside] = 1 / (1 + np.exp(-features[inside] @ coefficients))
+        right[inside] = truth[inside]
+    _print_figures("cross-fitted settings and calibration", pieces, crossed, right, usable)
+    features = np.array([of.features for of in outcomes[best]])
+    truth = np.array([of.right for of in outcomes[best]])
+    print("calibration (1, logit, anchored, log discs):", logistic(features[usable], truth[usable], weights[usable]))
+
+
+def _print_figures(title, pieces, stated, right, usable) -> None:
+    print(
+        f"{title}: error {100 * calibration_error(stated[usable], right[usable]):.1f} %, "
+        f"Brier {brier_score(stated[usable], right[usable]):.3f}, AUROC {auroc(stated[usable], right[usable])}"
+    )
+    for share in PIECES:
+        of = np.array([piece.share == share for piece in pieces]) & usable
+        certain = of & (stated >= 0.9)
+        print(
+            f"    {share:.0%}: n {of.sum()}, right {right[of].mean():.1%}, certain {certain.sum() / of.sum():.1%}, "
+            f"right of certain {right[certain].mean() if certain.any() else np.nan:.1%}, "
+            f"silent {(certain & ~right).sum() / of.sum():.1%}"
+        )
+
+
+if __name__ == "__main__":
+    main()
