@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from lookonce import __version__
+from lookonce.cli.attention import attention
 from lookonce.cli.demo import demo
 from lookonce.cli.evaluate import evaluate
 from lookonce.cli.export import export
@@ -25,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (label, evaluate, synth, train, recipes, export, models, demo):
+for command in (label, evaluate, synth, train, recipes, export, models, attention, demo):
     app.command()(command)
 
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from lookonce.anatomy import Level
 from lookonce.labeling import LabelResult, SagittalView
+from lookonce.report.pictures import grey_picture, heat_picture
 
 #: Size of a picture on the page: pixels a millimetre, unless the picture then exceeds these pixels.
 SCALE = 2.2
@@ -99,8 +99,8 @@ class Card:
             facts=_facts(result),
             warnings=list(result.warnings),
             discs=discs,
-            picture=_grey_png(view.image) if view else None,
-            attention=_heat_png(view.attention) if view and view.attention is not None else None,
+            picture=_base64_png(grey_picture(view.image)) if view else None,
+            attention=_base64_png(heat_picture(view.attention)) if view and view.attention is not None else None,
             width=width,
             height=height,
             shown_width=_shown_width(view) if view else 0,
@@ -206,25 +206,7 @@ def _shown_width(view: SagittalView) -> int:
     return max(1, round(width * min(SCALE, LARGEST_WIDTH / width, LARGEST_HEIGHT / height)))
 
 
-def _bytes_of(image: NDArray[np.float32]) -> NDArray[np.uint8]:
-    return np.rint(np.clip(np.nan_to_num(image), 0, 1) * 255).astype(np.uint8)
-
-
-def _grey_png(image: NDArray[np.float32]) -> str:
-    return _base64_png(Image.fromarray(_bytes_of(image)))
-
-
-def _heat_png(attention: NDArray[np.float32]) -> str:
-    """A picture from clear through red to yellow; its palette carries the transparency, one byte a pixel."""
-    heat = np.linspace(0, 1, 256)
-    red, green, blue = np.minimum(1, 3 * heat), np.clip(2 * heat - 0.7, 0, 1), np.clip(4 * heat - 3.4, 0, 1)
-    palette = np.rint(255 * np.stack([red, green, blue], axis=1)).astype(np.uint8)
-    picture = Image.fromarray(_bytes_of(attention))
-    picture.putpalette(palette.tobytes())
-    return _base64_png(picture, transparency=np.rint(165 * np.sqrt(heat)).astype(np.uint8).tobytes())
-
-
-def _base64_png(picture: Image.Image, **options: Any) -> str:
+def _base64_png(picture: Image.Image) -> str:
     file = io.BytesIO()
-    picture.save(file, format="PNG", optimize=True, **options)
+    picture.save(file, format="PNG", optimize=True)
     return base64.b64encode(file.getvalue()).decode("ascii")

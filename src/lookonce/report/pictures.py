@@ -1,0 +1,86 @@
+"""Pictures of a labelled scan: the grey slab, its discs and where the network looked."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from lookonce.errors import UsageError
+from lookonce.labeling import LabelResult, SagittalView
+
+#: Pixels a millimetre, and height of the headings in pixels.
+SCALE = 3.0
+HEADING = 26
+DISC_COLOUR, UNSURE_COLOUR = (90, 220, 255), (255, 170, 60)
+#: A disc less confident than this is drawn in `UNSURE_COLOUR`.
+SURE_FROM = 0.9
+
+
+def grey_picture(image: NDArray[np.float32]) -> Image.Image:
+    """Grey picture of values 0..1, (H, W)."""
+    return Image.fromarray(_bytes_of(image))
+
+
+def heat_picture(attention: NDArray[np.float32]) -> Image.Image:
+    """A picture (H, W) from clear through red to yellow; its palette carries the transparency, one byte a pixel."""
+    heat = np.linspace(0, 1, 256)
+    red, green, blue = np.minimum(1, 3 * heat), np.clip(2 * heat - 0.7, 0, 1), np.clip(4 * heat - 3.4, 0, 1)
+    palette = np.rint(255 * np.stack([red, green, blue], axis=1)).astype(np.uint8)
+    picture = Image.fromarray(_bytes_of(attention))
+    picture.putpalette(palette.tobytes())
+    picture.info["transparency"] = np.rint(165 * np.sqrt(heat)).astype(np.uint8).tobytes()
+    return picture
+
+
+def attention_picture(result: LabelResult, *, title: str) -> bytes:
+    """Scan, labels and attention side by side, as PNG.
+
+    Parameters
+    ----------
+    result : LabelResult
+        With its view.
+    title : str
+        What the scan is called.
+
+    Raises
+    ------
+    UsageError
+        If the model has no attention to show.
+    """
+    view = result.view
+    if view is None or view.attention is None or np.ptp(view.attention) == 0:
+        raise UsageError(f"the model {result.model.get('name', '')} has no attention to show; choose one that has it")
+    height, width = (max(1, round(pixels * view.spacing * SCALE)) for pixels in view.image.shape)
+    scan = grey_picture(view.image).convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
+    labelled = scan.copy()
+    _draw_discs(labelled, result, view)
+    heat = heat_picture(view.attention).convert("RGBA").resize((width, height), Image.Resampling.BILINEAR)
+    looked = Image.alpha_composite(scan.convert("RGBA"), heat).convert("RGB")
+    sheet = Image.new("RGB", (3 * width, height + HEADING))
+    state = "uncertain" if result.uncertain else "certain"
+    headings = (title, f"numbering {state} ({100 * result.level_shift.get(0, 0.0):.0f} %)", "attention")
+    pen = ImageDraw.Draw(sheet)
+    for number, (panel, heading) in enumerate(zip((scan, labelled, looked), headings, strict=True)):
+        sheet.paste(panel, (number * width, HEADING))
+        pen.text((number * width + 6, 6), heading, fill="white", font=ImageFont.load_default(14))
+    file = io.BytesIO()
+    sheet.save(file, format="PNG", optimize=True)
+    return file.getvalue()
+
+
+def _draw_discs(picture: Image.Image, result: LabelResult, view: SagittalView) -> None:
+    pen = ImageDraw.Draw(picture)
+    for (row, column), disc in zip(view.points, result.labels, strict=True):
+        # A pixel's centre has integer coordinates.
+        across, down = ((place + 0.5) * view.spacing * SCALE for place in (column, row))
+        colour = DISC_COLOUR if disc.confidence >= SURE_FROM else UNSURE_COLOUR
+        pen.ellipse((across - 4, down - 4, across + 4, down + 4), outline=colour, width=2)
+        place, font = (across + 9, down), ImageFont.load_default(14)
+        pen.text(place, disc.level.label, fill=colour, anchor="lm", font=font, stroke_width=2, stroke_fill="black")
+
+
+def _bytes_of(image: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return np.rint(np.clip(np.nan_to_num(image), 0, 1) * 255).astype(np.uint8)
