@@ -13,7 +13,7 @@ import argparse
 import itertools
 import sys
 from collections import Counter
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +21,15 @@ import numpy as np
 from lookonce.decode.chain import ChainSettings, decode_chain
 from lookonce.decode.evidence import anchors_in_view
 from lookonce.decode.heatmaps import Candidates
-from lookonce.evaluation import Change
+from lookonce.errors import LookOnceError
+from lookonce.evaluation import Change, Selection
 from lookonce.evaluation.changes import KnownScan
+from lookonce.evaluation.run import selected_scans
 from lookonce.geometry import world_to_voxel
-from lookonce.io.bids import labelled_scans, read_labels
+from lookonce.io.bids import read_labels
 from lookonce.io.lists import read_patients, read_subjects
 from lookonce.io.nifti import read_image
-from lookonce.labeling import CLEAR_FROM, FEWEST_CLEAR, look, room_beyond
+from lookonce.labeling import CERTAIN_FROM, CLEAR_FROM, FEWEST_CLEAR, look, room_beyond
 from lookonce.metrics.certainty import auroc, brier_score, calibration_error
 from lookonce.metrics.landmarks import sagittal_frame
 from lookonce.runtime.session import DiscSession
@@ -43,6 +45,8 @@ GRID = {
     "end_missed": (-0.5, -1.0, -2.0),
 }
 FOLDS = 5
+#: A candidate this close to a true disc in the sagittal plane is that disc.
+SAME_DISC_MM = 6.0
 
 
 @dataclass(frozen=True)
@@ -98,37 +102,36 @@ def _options() -> argparse.Namespace:
 
 def _collect(options: argparse.Namespace):
     session = DiscSession(find_model(options.model))
-    wanted = read_subjects(options.subjects) if options.subjects else None
-    patients = read_patients(options.patients) if options.patients else {}
-    for root in options.data:
-        for scan in labelled_scans(root):
-            if wanted is not None and scan.subject not in wanted and scan.subject.removeprefix("sub-") not in wanted:
-                continue
-            print(scan.image.name, file=sys.stderr)
-            patient = f"{root.name} {patients.get(scan.subject) or patients.get(scan.subject[4:]) or scan.subject}"
-            whole = KnownScan(read_image(scan.image), read_labels(scan.labels), scan.annotated)
-            for share, count in PIECES.items():
-                for repeat in range(count):
-                    rng = np.random.default_rng([repeat, round(100 * share), len(whole.truth)])
-                    known = Change("crop", share).apply(whole, rng)
-                    piece = None if known is None else _piece(known, patient, share, session)
-                    if piece is not None:
-                        yield piece
+    selection = Selection(
+        subjects=read_subjects(options.subjects) if options.subjects else None,
+        patients=read_patients(options.patients) if options.patients else {},
+    )
+    for row, scan in selected_scans(options.data, selection):
+        print(scan.image.name, file=sys.stderr)
+        patient = f"{row['data_set']} {row['patient']}"
+        whole = KnownScan(read_image(scan.image), read_labels(scan.labels), scan.annotated)
+        for share, count in PIECES.items():
+            for repeat in range(count):
+                rng = np.random.default_rng([repeat, round(100 * share), len(whole.truth)])
+                known = Change("crop", share).apply(whole, rng)
+                piece = None if known is None else _piece(known, patient, share, session)
+                if piece is not None:
+                    yield piece
 
 
 def _piece(known: KnownScan, patient: str, share: float, session: DiscSession) -> Piece | None:
     try:
         slabs, _, candidates = look(known.image, session)
-    except Exception as error:  # a piece too small to be a scan
+    except LookOnceError as error:  # a piece too small to be a scan
         print(f"    {share}: {error}", file=sys.stderr)
-        return None
-    if not len(candidates):
         return None
     normal = sagittal_frame(known.image.data.shape, affine=known.image.affine).normal
     offsets = candidates.world_mm[:, None] - known.truth.points
     gaps = np.linalg.norm(offsets - (offsets @ normal)[..., None] * normal, axis=2)
+    if not (gaps <= SAME_DISC_MM).any():
+        return None
     values = np.array([level.nifti_value for level in known.truth.levels])
-    levels = np.where(gaps.min(axis=1) <= 6, values[gaps.argmin(axis=1)], 0)
+    levels = np.where(gaps.min(axis=1) <= SAME_DISC_MM, values[gaps.argmin(axis=1)], 0)
     rows = world_to_voxel(candidates.world_mm, affine=slabs.affine)[:, 1]
     spacing = session.card.spacing_mm
     places = rows * spacing, (slabs.data.shape[1] - 1 - rows) * spacing
@@ -141,8 +144,8 @@ def _outcome(piece: Piece, settings: ChainSettings) -> Outcome:
     clear = np.count_nonzero(piece.candidates.probability[chain.picked] >= CLEAR_FROM)
     true = piece.levels[chain.picked]
     known = true > 0
-    if clear < FEWEST_CLEAR or not known.any():
-        return Outcome(np.nan, np.nan, False, (np.nan,) * 4)
+    if clear < FEWEST_CLEAR or not known.any():  # no answer: neither certain nor right
+        return Outcome(0.0, 0.0, False, (1.0, -9.0, 0.0, 0.0))
     (shift, count), *_ = Counter((true - chain.levels)[known].tolist()).most_common(1)
     stated = chain.level_shift.get(0, 0.0)
     anchors = anchors_in_view(chain.levels.tolist(), piece.places_mm[0][chain.picked], piece.places_mm[1][chain.picked])
@@ -172,48 +175,53 @@ def logistic(features: np.ndarray, right: np.ndarray, weights: np.ndarray, ridge
     return coefficients
 
 
-def _report(pieces, outcomes, settings, score, fold) -> None:
+def _report(
+    pieces: list[Piece],
+    outcomes: list[list[Outcome]],
+    settings: list[ChainSettings],
+    score: np.ndarray,
+    fold: np.ndarray,
+) -> None:
     weights = _weights(pieces)
-    usable = np.isfinite(score).all(axis=0)
-    score = np.where(usable, score, 0)
     best = int(score.sum(axis=1).argmax())
-    changed = {f.name: getattr(settings[best], f.name) for f in fields(ChainSettings)}
-    print(f"pieces {len(pieces)}, with an answer {usable.sum()}, patients {len({p.patient for p in pieces})}")
-    print(
-        f"mean log-probability of the truth: default {score[0].sum() / weights[usable].sum():.3f}, "
-        f"best {score[best].sum() / weights[usable].sum():.3f}: {changed}"
-    )
+    print(f"pieces {len(pieces)}, patients {len({piece.patient for piece in pieces})}")
+    mean = score.sum(axis=1) / weights.sum()
+    print(f"mean log-probability of the truth: default {mean[0]:.3f}, best {mean[best]:.3f}")
+    print(f"best settings: {settings[best]}")
     for name, index in (("default settings", 0), ("best settings", best)):
-        stated = np.array([of.stated for of in outcomes[index]])
-        right = np.array([of.right for of in outcomes[index]])
-        _print_figures(f"{name}, as the decoder states", pieces, stated, right, usable)
-    crossed, right = np.full(len(pieces), np.nan), np.zeros(len(pieces), dtype=bool)
+        stated = np.array([outcome.stated for outcome in outcomes[index]])
+        _print_figures(f"{name}, as the decoder states", pieces, stated, _right(outcomes[index]))
+    crossed, right = np.zeros(len(pieces)), np.zeros(len(pieces), dtype=bool)
     for number in range(FOLDS):
-        inside, outside = (fold == number) & usable, (fold != number) & usable
+        inside, outside = fold == number, fold != number
         chosen = int(score[:, outside].sum(axis=1).argmax())
-        features = np.array([of.features for of in outcomes[chosen]])
-        truth = np.array([of.right for of in outcomes[chosen]])
+        features, truth = _features(outcomes[chosen]), _right(outcomes[chosen])
         coefficients = logistic(features[outside], truth[outside], weights[outside])
         crossed[inside] = 1 / (1 + np.exp(-features[inside] @ coefficients))
         right[inside] = truth[inside]
-    _print_figures("cross-fitted settings and calibration", pieces, crossed, right, usable)
-    features = np.array([of.features for of in outcomes[best]])
-    truth = np.array([of.right for of in outcomes[best]])
-    print("calibration (1, logit, anchored, log discs):", logistic(features[usable], truth[usable], weights[usable]))
+    _print_figures("cross-fitted settings and calibration", pieces, crossed, right)
+    coefficients = logistic(_features(outcomes[best]), _right(outcomes[best]), weights)
+    print(f"calibration (1, logit, anchored, log discs): {coefficients.round(3).tolist()}")
 
 
-def _print_figures(title, pieces, stated, right, usable) -> None:
-    print(
-        f"{title}: error {100 * calibration_error(stated[usable], right[usable]):.1f} %, "
-        f"Brier {brier_score(stated[usable], right[usable]):.3f}, AUROC {auroc(stated[usable], right[usable])}"
-    )
+def _right(outcomes: list[Outcome]) -> np.ndarray:
+    return np.array([outcome.right for outcome in outcomes])
+
+
+def _features(outcomes: list[Outcome]) -> np.ndarray:
+    return np.array([outcome.features for outcome in outcomes])
+
+
+def _print_figures(title: str, pieces: list[Piece], stated: np.ndarray, right: np.ndarray) -> None:
+    error, brier, separates = (measure(stated, right) for measure in (calibration_error, brier_score, auroc))
+    print(f"{title}: calibration error {error:.3f}, Brier score {brier:.3f}, AUROC {separates}")
     for share in PIECES:
-        of = np.array([piece.share == share for piece in pieces]) & usable
-        certain = of & (stated >= 0.9)
+        of = np.array([piece.share == share for piece in pieces])
+        certain = of & (stated >= CERTAIN_FROM)
+        of_certain = f"{right[certain].mean():.1%}" if certain.any() else "-"
         print(
-            f"    {share:.0%}: n {of.sum()}, right {right[of].mean():.1%}, certain {certain.sum() / of.sum():.1%}, "
-            f"right of certain {right[certain].mean() if certain.any() else np.nan:.1%}, "
-            f"silent {(certain & ~right).sum() / of.sum():.1%}"
+            f"    {share:.0%}: {of.sum()} pieces, right {right[of].mean():.1%}, "
+            f"certain {certain.sum() / of.sum():.1%}, of them right {of_certain}, silently wrong {(certain & ~right).sum() / of.sum():.1%}"
         )
 
 

@@ -17,10 +17,11 @@ FIGURES = {
     "dtt_mm": ("DTT mm", 2, 2),
     "fnr_percent": ("FNR %", 1, 1),
     "fpr_percent": ("FPR %", 1, 1),
+    "wrong_names_percent": ("wrong names %", 1, 1),
     "all_right_percent": ("all right %", 0, 0),
     "certain_percent": ("certain %", 0, 0),
     "level_shift_percent": ("shifted %", 0, 0),
-    "silent_shift_percent": ("silently %", 0, 0),
+    "silent_shift_percent": ("silent shifts %", 0, 0),
 }
 
 
@@ -39,9 +40,9 @@ def main() -> None:
 
 
 def _name(row: dict[str, Any]) -> str:
-    if row["group"] == "all" and row["data"] != "pooled":
-        return f"{row['data']}, all"
-    return row["data"] if row["group"] in {"n/a", "all"} else row["group"]
+    if row["data"] == "pooled" or row["group"] == "n/a":
+        return str(row["data"])
+    return f"{row['data']} {row['group']}"
 
 
 def _entry(row: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,8 @@ from torch import nn
 from lookonce.datasets.augment import centred
 from lookonce.datasets.samples import SlabSample
 from lookonce.datasets.sources import BidsSource
+from lookonce.io.bids import labelled_scans
+from lookonce.io.lists import read_patients
 from lookonce.metrics.certainty import auroc
 from lookonce.synth import simulate_slab
 
@@ -33,12 +35,14 @@ BATCH = 32
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, action="append", required=True, help="BIDS tree with disc labels")
+    parser.add_argument("--patients", help="who is one person, as in `lookonce evaluate`")
     parser.add_argument("-o", "--out", type=Path, help="where to draw the pieces that the network is surest of")
     parser.add_argument("--steps", type=int, default=400, help="training steps of each half (default: %(default)s)")
     options = parser.parse_args()
     rng = np.random.default_rng(0)
     torch.manual_seed(0)
-    real = [person for root in options.data for person in _real_people(root, rng)]
+    patients = read_patients(options.patients) if options.patients else {}
+    real = [person for root in options.data for person in _real_people(root, patients, rng)]
     simulated = [_simulated_person(number, rng) for number in range(len(real))]
     people = np.stack(real + simulated)
     is_real = np.arange(len(people)) < len(real)
@@ -54,8 +58,11 @@ def main() -> None:
         _draw(options.out, people, is_real, score)
 
 
-def _real_people(root: Path, rng: np.random.Generator) -> list[np.ndarray]:
-    source = BidsSource(root)
+def _real_people(root: Path, patients: dict[str, str], rng: np.random.Generator) -> list[np.ndarray]:
+    """Pieces of every T2w scan, one scan a person."""
+    scans = {scan.subject for scan in labelled_scans(root) if scan.suffix == "T2w"}
+    one_each = {patients.get(subject, subject): subject for subject in sorted(scans)}
+    source = BidsSource(root, one_each.values())
     people = []
     for stack in source.stacks:
         source.stacks = [stack]
@@ -64,10 +71,15 @@ def _real_people(root: Path, rng: np.random.Generator) -> list[np.ndarray]:
 
 
 def _simulated_person(number: int, rng: np.random.Generator) -> np.ndarray:
+    """Pieces of one simulated person, each in a plane of its own, spread as those of real scans are."""
     view = "cervical" if number % 10 == 0 else "lumbar"
-    slabs = [simulate_slab(np.random.default_rng([99, number]), field_of_view=view, contrast="t2")]
-    samples = [SlabSample(slab.image, slab.spacing, slab.points, slab.levels, slab.lateral) for slab in slabs]
-    return np.stack([_piece(samples[0], rng) for _ in range(PIECES)])
+    pieces = []
+    for _ in range(PIECES):
+        aside = rng.normal(0, 3) if rng.random() < 0.75 else rng.uniform(-16, 16)
+        seeded = np.random.default_rng([99, number])
+        slab = simulate_slab(seeded, field_of_view=view, contrast="t2", lateral=aside)
+        pieces.append(_piece(SlabSample(slab.image, slab.spacing, slab.points, slab.levels, slab.lateral), rng))
+    return np.stack(pieces)
 
 
 def _piece(sample: SlabSample, rng: np.random.Generator) -> np.ndarray:

@@ -22,15 +22,16 @@ MILD = (
 )
 STRONG = ("noise=0.1", "bias=0.8", "blur=1.5", "motion=3", "resolution=2", "thickness=6", "inverted=1", "turned=1")
 CROPS = ("crop=0.6", "crop=0.4", "crop=0.2")
+#: Heading and digits after the point of each figure.
 COLUMNS = {
-    "all_right_percent": "all right %",
-    "fnr_percent": "FNR %",
-    "fpr_percent": "FPR %",
-    "certain_percent": "certain %",
-    "right_of_certain_percent": "of them right %",
-    "silent_shift_percent": "silent shifts %",
-    "calibration_error_percent": "calibration error %",
-    "auroc": "AUROC",
+    "all_right_percent": ("all right %", 0),
+    "fnr_percent": ("FNR %", 1),
+    "fpr_percent": ("FPR %", 1),
+    "certain_percent": ("certain %", 0),
+    "right_of_certain_percent": ("of them right %", 0),
+    "silent_shift_percent": ("silent shifts %", 1),
+    "calibration_error_percent": ("calibration error %", 1),
+    "auroc": ("AUROC", 2),
 }
 
 
@@ -49,7 +50,9 @@ def main() -> None:
         subjects=read_subjects(options.subjects) if options.subjects else None,
         patients=read_patients(options.patients) if options.patients else {},
     )
-    print(f"| change | scans | {' | '.join(COLUMNS.values())} |\n|{'---|' * (len(COLUMNS) + 2)}")
+    print(
+        f"| change | scans | {' | '.join(heading for heading, _ in COLUMNS.values())} |\n|{'---|' * (len(COLUMNS) + 2)}"
+    )
     for text in CROPS if options.crops else ("", *MILD, *STRONG):
         print(text or "as they are", file=sys.stderr)
         result = evaluate(
@@ -60,14 +63,13 @@ def main() -> None:
             repeats=options.repeats,
         )
         pooled = result.rows[-1]
-        cells = (_cell(pooled.figures[name]) for name in COLUMNS)
+        cells = (_cell(pooled.figures[name], digits) for name, (_, digits) in COLUMNS.items())
         print(f"| {text or 'as they are'} | {pooled.scans} | {' | '.join(cells)} |", flush=True)
 
 
-def _cell(figure: Figure) -> str:
+def _cell(figure: Figure, digits: int) -> str:
     if figure.value is None:
         return "-"
-    digits = 2 if figure.value <= 1 and figure.interval and figure.interval[1] <= 1 else 1
     interval = f" ({figure.interval[0]:.{digits}f}–{figure.interval[1]:.{digits}f})" if figure.interval else ""
     return f"{figure.value:.{digits}f}{interval}"
 

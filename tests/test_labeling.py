@@ -13,10 +13,12 @@ from tests.blobs import CARD, CERVICAL, Phantom, make_phantom, write_blob_model
 from tests.conftest import ALL_ORIENTATIONS, rotation
 
 import lookonce
+from lookonce.anatomy import Level
 from lookonce.errors import GeometryError, InputError, NothingFoundError, UsageError
 from lookonce.geometry import SlabStack, voxel_to_world, world_to_voxel
 from lookonce.io.nifti import SpineImage
 from lookonce.labeling import MOST_SLABS, _view, label, look
+from lookonce.landmarks import Disc, DiscLabels
 from lookonce.runtime.session import DiscMaps, DiscSession
 from lookonce.runtime.weights import find_model
 from lookonce.synth import simulate_scan
@@ -168,6 +170,22 @@ def test_the_doubts_of_a_localizer_are_those_of_the_scans_that_it_numbers(naming
     assert guided.level_shift == pytest.approx({0: 0.7, 1: 0.3}, abs=0.01)
     assert max(disc.confidence for disc in guided.labels) <= 0.7
     assert "localizer is itself uncertain" in " ".join(guided.warnings)
+
+
+def test_a_localizer_that_contradicts_the_scan_leaves_the_numbering_uncertain(naming_session):
+    phantom = make_phantom()
+    right = label(phantom.image, model=naming_session)
+    assert not right.uncertain
+    shifted = replace(right, labels=DiscLabels(Disc(Level(disc.level + 1), disc.world_mm) for disc in right.labels))
+    result = label(phantom.image, model=naming_session, localizer=shifted)
+    assert result.uncertain
+    assert "contradicts" in result.warnings[0]
+
+
+def test_a_first_level_and_a_localizer_together_are_refused(naming_session):
+    phantom = make_phantom()
+    with pytest.raises(UsageError, match="one of the two"):
+        label(phantom.image, model=naming_session, first_level=3, localizer=label(phantom.image, model=naming_session))
 
 
 def test_a_localizer_elsewhere_is_not_used_and_the_warning_says_so(naming_session):

@@ -18,6 +18,12 @@ class LookOnceError(Exception):
     exit_code = 1
 
 
+def about(path: object, error: LookOnceError, note: str = "") -> LookOnceError:
+    """The same error, beginning with the file that it is about unless it names it already."""
+    named = str(path) in str(error)
+    return error if named and not note else type(error)(f"{path}: {note}{error}")
+
+
 class UsageError(LookOnceError):
     """The call itself is wrong: an option's value, or options that contradict each other."""
 

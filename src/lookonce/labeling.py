@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookonce.anatomy import Level
-from lookonce.decode.chain import decode_chain
+from lookonce.decode.chain import Chain, decode_chain
 from lookonce.decode.evidence import Evidence, anchors_in_view, levels_by_localizer
 from lookonce.decode.heatmaps import Candidates, find_candidates
 from lookonce.decode.midline import REACH_MM, onto_midline
@@ -36,6 +37,9 @@ UNANCHORED = "neither C2 nor S1 is wholly in view, so the levels are counted fro
 USELESS_LOCALIZER = (
     "the localizer shares fewer than two discs with this scan and was not used; "
     "both must be in the scanner's coordinates"
+)
+CONTRADICTING_LOCALIZER = (
+    "the localizer contradicts what this scan itself shows; is it of the same session, and did the patient lie still?"
 )
 #: Volumes wider than this many slabs are looked at coarsely first, then finely around the spine.
 MOST_SLABS = 18
@@ -151,6 +155,8 @@ def label(
     WeightsError, UsageError
         If the model is missing or damaged, or an argument makes no sense.
     """
+    if first_level is not None and localizer is not None:
+        raise UsageError("a first level and a localizer both settle the numbering; give one of the two")
     if first_level is not None and not Level.C1_C2 <= first_level <= Level.L5_S1:
         raise UsageError(f"first level {first_level} is no disc; give an SCT value from 2 (C1/C2) to 25 (L5/S1)")
     started = time.perf_counter()
@@ -158,20 +164,18 @@ def label(
     session = DiscSession(find_model(str(model))) if isinstance(model, str | Path) else model
     card = session.card
     slabs, maps, candidates = look(image, session)
-    known = levels_by_localizer(candidates, localizer.labels if localizer else DiscLabels())
     above, below = room_beyond(candidates, slabs)
-    chain = decode_chain(
-        candidates,
-        room_above_mm=above,
-        room_below_mm=below,
-        first_level=first_level,
-        known=known,
-    )
+    decode = partial(decode_chain, candidates, room_above_mm=above, room_below_mm=below, first_level=first_level)
+    chain = alone = decode()
+    guide = None
+    if localizer is not None:
+        known = levels_by_localizer(candidates, localizer.labels, _across(slabs))
+        guide = localizer if known.any() else None
+        chain = decode(known=known)
     if np.count_nonzero(candidates.probability[chain.picked] >= CLEAR_FROM) < FEWEST_CLEAR:
         raise NothingFoundError("no spine was found in the image; is it a sagittal or 3D spine scan?")
     points = _on_midline(candidates.world_mm[chain.picked], image, card.spacing_mm)
     places = world_to_voxel(points, affine=slabs.affine)
-    guide = localizer if known.any() else None
     level_shift = chain.level_shift if guide is None else _sum_of_shifts(chain.level_shift, guide.level_shift)
     sure = 1.0 if guide is None else guide.level_shift.get(0, 0.0)
     discs = [
@@ -180,6 +184,8 @@ def label(
     ]
     evidence = Evidence(_anchors(chain.levels, places, slabs), first_level is not None, guide is not None)
     doubts = _doubts(level_shift, evidence, guide)
+    if guide is not None and _contradicts(alone, chain, candidates, slabs):
+        doubts.insert(0, CONTRADICTING_LOCALIZER)
     hints = [] if localizer is guide else [USELESS_LOCALIZER]
     return LabelResult(
         labels=DiscLabels(discs),
@@ -241,6 +247,20 @@ def _anchors(levels: NDArray[np.integer], places: FloatArray, slabs: SlabStack) 
     spacing = float(voxel_sizes(slabs.affine)[1])
     rows = places[:, 1]
     return anchors_in_view(levels.tolist(), rows * spacing, (slabs.data.shape[1] - 1 - rows) * spacing)
+
+
+def _across(slabs: SlabStack) -> FloatArray:
+    """Unit normal of the slabs, world."""
+    normal = np.cross(slabs.affine[:3, 1], slabs.affine[:3, 2])
+    return np.asarray(normal / np.linalg.norm(normal))
+
+
+def _contradicts(alone: Chain, guided: Chain, candidates: Candidates, slabs: SlabStack) -> bool:
+    """Whether a scan that is sure of its numbering and shows what it counts from would be numbered otherwise alone."""
+    if alone.level_shift.get(0, 0.0) < CERTAIN_FROM or not _anchors(alone.levels, candidates.slab[alone.picked], slabs):
+        return False
+    own = dict(zip(alone.picked.tolist(), alone.levels.tolist(), strict=True))
+    return any(own.get(picked, level) != level for picked, level in zip(guided.picked, guided.levels, strict=True))
 
 
 def _sum_of_shifts(one: dict[int, float], other: dict[int, float]) -> dict[int, float]:

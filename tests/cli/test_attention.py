@@ -39,8 +39,8 @@ def test_a_picture_is_written_and_named(run, scan, tmp_path):
     code, stdout, stderr = run(scan, "-o", out)
     assert (code, stdout, stderr) == (0, f"{out}\n", "")
     with Image.open(out) as picture:
-        assert picture.width % 3 == 0
         assert picture.format == "PNG"
+        assert picture.width > picture.height > 100
 
 
 @pytest.mark.parametrize(

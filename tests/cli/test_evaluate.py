@@ -12,8 +12,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from lookonce import labeling
 from lookonce.cli.evaluate import evaluate
 from lookonce.errors import OutputError, UsageError
+from lookonce.labeling import LabelResult
+from lookonce.landmarks import DiscLabels
+from lookonce.runtime import session, weights
 
 TRUTH = {3: (4, 10, 40), 4: (4, 10, 22), 5: (4, 10, 4)}
 
@@ -97,3 +101,37 @@ def test_help_shows_an_example(monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     result = run("--help")
     assert "lookonce evaluate discs --data" in result.stdout
+
+
+@pytest.fixture
+def knowing_model(monkeypatch):
+    """Stands for a model that is shown its answer: the scan's grey values are its labels."""
+
+    def label(image, *, model):
+        return LabelResult(DiscLabels.from_volume(image.data, affine=image.affine), {0: 0.8, 1: 0.2}, False)
+
+    monkeypatch.setattr(labeling, "label", label)
+    monkeypatch.setattr(session, "DiscSession", lambda model: model)
+    monkeypatch.setattr(weights, "find_model", lambda name: name)
+
+
+@pytest.mark.usefixtures("knowing_model")
+def test_changed_scans_are_named_in_the_title_and_the_certainty_below(tree, tmp_path):
+    for subject in ("sub-01", "sub-02"):
+        write_volume(tree / subject / "anat" / f"{subject}_T2w.nii.gz", TRUTH)
+    table = tmp_path / "cases.csv"
+    result = run("discs", "--data", tree, "--change", "crop=0.9", "--repeats", 3, "--seed", 4, "--csv", table)
+    assert result.exit_code == 0, result.output
+    assert "discs on crop=0.9" in result.stdout
+    assert "of them right %" in " ".join(result.stdout.split())
+    assert "Stated certainty of the numbering: calibration error % 20.0" in result.stdout
+    rows = list(csv.DictReader(table.open()))
+    assert [(row["subject"], row["repeat"]) for row in rows] == [
+        (subject, str(repeat)) for subject in ("sub-01", "sub-02") for repeat in range(3)
+    ]
+
+
+@pytest.mark.parametrize("options", [("--change", "fog=1"), ("--repeats", 2), ("--change", "crop=9")])
+def test_a_change_that_makes_no_sense_is_a_usage_error(tree, tmp_path, options):
+    result = run(tmp_path / "out", "--data", tree, *options)
+    assert isinstance(result.exception, UsageError)

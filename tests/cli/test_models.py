@@ -42,7 +42,9 @@ def test_lists_and_figures_have_a_line_each_without_intervals(run, tmp_path):
     card["about"] = {
         "limits": ["adults", "no T13"],
         "metrics": {"IVD": {"scans": 3, "dtt_mm": [1.8, 1.5, 2.1]}},
-        "size": {"weights": 5},
+        "size": {"weights": 5, "runs": [1, 2]},
+        "odd": {"IVD": {"dtt_mm": [None, None, None], "names": []}},
+        "seed": 3,
     }
     path.write_text(json.dumps(card))
     code, stdout, _ = run()
@@ -56,6 +58,10 @@ def test_lists_and_figures_have_a_line_each_without_intervals(run, tmp_path):
         "- IVD: scans 3, dtt_mm 1.8",
         "size:",
         "- weights: 5",
+        "- runs: [1, 2]",
+        "odd:",
+        "- IVD: dtt_mm -, names []",
+        "seed: 3",
     ]
 
 

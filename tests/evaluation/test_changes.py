@@ -114,8 +114,10 @@ def test_the_same_seed_changes_alike(scan, name):
         ("fog=1", "choose one of crop, noise"),
         ("crop", "takes a number"),
         ("crop=much", "takes a number"),
-        ("crop=2", "crop takes 0.05 to 1"),
-        ("noise=nan", "noise takes 0 to inf"),
+        ("crop=2", "takes a number from 0.05 to 1"),
+        ("noise=nan", "takes a number from 0 to 100"),
+        ("motion=inf", "takes a number from 0 to 100"),
+        ("turned=1.5", "takes a whole number from 1 to 3"),
     ],
 )
 def test_a_change_that_is_none_is_a_usage_error(text, message):

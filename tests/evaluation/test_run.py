@@ -317,6 +317,49 @@ def test_a_changed_scan_is_labelled_as_often_as_asked_and_its_truth_goes_along(t
     assert record["reliability"] == [{"cases": 9, "stated": pytest.approx(0.8), "right": 1.0}]
 
 
+@pytest.fixture
+def knowing_model(monkeypatch):
+    """Stands for a model that is shown its answer: the scan's grey values are its labels."""
+
+    def label(image, *, model):
+        return LabelResult(DiscLabels.from_volume(np.rint(image.data), affine=image.affine), {0: 0.8, 1: 0.2}, False)
+
+    monkeypatch.setattr(labeling, "label", label)
+    monkeypatch.setattr(session, "DiscSession", lambda model: model)
+    monkeypatch.setattr(weights, "find_model", lambda name: name)
+
+
+@pytest.mark.usefixtures("knowing_model")
+def test_forms_of_one_scan_are_no_independent_witnesses(tree):
+    for subject in PEOPLE:
+        grey = TRUTH if subject != "sub-03" else moved(TRUTH, levels=1)
+        write_volume(tree / subject / "anat" / f"{subject}_T2w.nii.gz", grey)
+    once = evaluate("discs", [tree], change=Change("crop", 0.5)).rows[0].figures["all_right_percent"]
+    often = evaluate("discs", [tree], change=Change("crop", 0.5), repeats=30).rows[0].figures["all_right_percent"]
+    assert once.value == often.value == pytest.approx(200 / 3)
+    assert often.interval[1] - often.interval[0] > 60
+
+
+@pytest.mark.usefixtures("knowing_model")
+def test_what_is_not_random_is_done_once_and_too_strong_a_change_says_so(tree):
+    for subject in PEOPLE:
+        write_volume(tree / subject / "anat" / f"{subject}_T2w.nii.gz", TRUTH)
+    assert len(evaluate("discs", [tree], change=Change("turned", 1), repeats=5).cases) == 3
+    with pytest.raises(UsageError, match=r"crop=0\.05: no scan is left"):
+        evaluate("discs", [tree], change=Change("crop", 0.05))
+
+
+@pytest.mark.usefixtures("knowing_model")
+def test_thick_slices_do_not_loosen_the_measure(tree):
+    """A change to few slices must not switch to distances within the slice."""
+    write_volume(tree / "sub-01" / "anat" / "sub-01_T2w.nii.gz", moved(TRUTH, by=(-6, 0, 0)))
+    chosen = Selection(subjects=frozenset({"01"}))
+    (case,) = evaluate("discs", [tree], selection=chosen, change=Change("turned", 2)).cases
+    assert case.strict.found == 0
+    (case,) = evaluate("discs", [tree], selection=chosen, change=Change("thickness", 2)).cases
+    assert case.strict.found == 0
+
+
 def test_a_folder_of_labels_cannot_be_scored_on_changed_scans(tree, predictions):
     with pytest.raises(UsageError, match="folder of labels"):
         evaluate(predictions, [tree], change=Change("noise", 0.1))

@@ -31,10 +31,15 @@ def test_a_patient_is_never_on_both_sides():
     assert len(set(patients.values())) == 1
 
 
-def test_a_file_goes_before_a_shipped_list_of_its_name(tmp_path, monkeypatch):
-    (tmp_path / "unseen").write_text("sub-mine\n")
+def test_a_bare_name_is_the_shipped_list_and_one_with_its_ending_the_file(tmp_path, monkeypatch):
+    shipped = read_subjects("unseen")
+    for name in ("unseen", "unseen.txt", "mine"):
+        (tmp_path / name).write_text("sub-mine\n")
+    (tmp_path / "spider_train").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert read_subjects("unseen") == {"sub-mine"}
+    assert read_subjects("unseen") == shipped
+    assert read_subjects("unseen.txt") == read_subjects("mine") == read_subjects(tmp_path / "unseen") == {"sub-mine"}
+    assert len(read_subjects("spider_train")) > 1
 
 
 @pytest.mark.parametrize("name", ["nowhere", "folder/unseen"])

@@ -20,7 +20,7 @@ def attention(
 
     Example: lookonce attention sub-01_T2w.nii.gz -o attention.png
     """
-    from lookonce.errors import NothingFoundError, UsageError
+    from lookonce.errors import LookOnceError, UsageError, about
     from lookonce.io.files import write_files
     from lookonce.io.nifti import label_stem
     from lookonce.labeling import label
@@ -30,7 +30,7 @@ def attention(
         raise UsageError(f"{out}: the picture's name must end in .png")
     try:
         result = label(scan, model=model, volume=volume)
-    except NothingFoundError as error:
-        raise NothingFoundError(f"{scan}: {error}") from None
+    except LookOnceError as error:
+        raise about(scan, error) from None
     write_files({out: attention_picture(result, title=label_stem(scan))})
     typer.echo(str(out))

@@ -71,9 +71,9 @@ ChangeText = Annotated[
         "resolution=MM, thickness=MM, turned=QUARTERS.",
     ),
 ]
-Repeats = Annotated[int, typer.Option(min=1, metavar="N", help="Change every scan N times, each time anew.")]
-Seed = Annotated[int, typer.Option(metavar="S", help="Of what --change draws at random.")]
-CsvFile = Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write one line a scan.")]
+Repeats = Annotated[int, typer.Option(min=1, metavar="N", help="With --change: N random forms of every scan.")]
+Seed = Annotated[int, typer.Option(min=0, metavar="S", help="Of what --change draws at random.")]
+CsvFile = Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write one line a scored scan.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of the table.")]
 
 
@@ -101,9 +101,12 @@ def evaluate(
     Example: lookonce evaluate discs --data lumbar --subjects unseen --change crop=0.4 --repeats 4
     """
     from lookonce import evaluation
+    from lookonce.errors import UsageError
     from lookonce.io.files import write_text
     from lookonce.io.lists import read_patients, read_subjects
 
+    if repeats > 1 and change is None:
+        raise UsageError("--repeats counts changed forms of a scan; say which with --change")
     selection = evaluation.Selection(
         subjects=read_subjects(subjects) if subjects else None,
         split=split,

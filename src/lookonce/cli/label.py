@@ -85,13 +85,13 @@ def label(
 
 
 def _label_localizer(path: Path, session: DiscSession) -> LabelResult:
-    from lookonce.errors import NothingFoundError
+    from lookonce.errors import LookOnceError, about
     from lookonce.labeling import label as label_image
 
     try:
         return label_image(path, model=session)
-    except NothingFoundError as error:
-        raise NothingFoundError(f"{path}: the localizer cannot be used: {error}") from None
+    except LookOnceError as error:
+        raise about(path, error, "the localizer cannot be used: ") from None
 
 
 @dataclass(frozen=True)
@@ -137,13 +137,12 @@ class _Job:
 
 def _reported(path: Path, error: Exception) -> LookOnceError:
     """Tell the user in one line why an input failed, and return that as an error that names the input."""
-    from lookonce.errors import LookOnceError
+    from lookonce.errors import LookOnceError, about
 
     if not isinstance(error, LookOnceError):
         traceback.print_exception(error)
         error = LookOnceError(f"an unexpected {type(error).__name__} ({error}); please report it with the lines above")
-    if str(path) not in str(error):
-        error = type(error)(f"{path}: {error}")
+    error = about(path, error)
     typer.echo(f"lookonce: {error}", err=True)
     return error
 

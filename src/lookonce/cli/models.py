@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
 import typer
@@ -14,8 +15,6 @@ def models(
 
     Example: lookonce models --json
     """
-    import json
-
     from lookonce.runtime.weights import DEFAULT_MODEL, find_model, model_names
 
     # An installation without its default weights is broken, and `find_model` says so.
@@ -34,6 +33,8 @@ def _topic(topic: str, content: Any) -> str:
     """One topic of a card: a text on its line, a list or the figures of each set as a line each below it."""
     if isinstance(content, str):
         return f"    {topic}: {content}"
+    if not isinstance(content, list | dict):
+        return f"    {topic}: {json.dumps(content)}"
     lines = [_figures(name, row) for name, row in content.items()] if isinstance(content, dict) else content
     return "\n".join([f"    {topic}:", *(f"      - {line}" for line in lines)])
 
@@ -42,5 +43,12 @@ def _figures(name: str, row: Any) -> str:
     """The figures of one set without their intervals, which `--json` has."""
     if not isinstance(row, dict):
         return f"{name}: {row}"
-    values = (f"{figure} {value[0] if isinstance(value, list) else value}" for figure, value in row.items())
+    values = (f"{figure} {_without_interval(value)}" for figure, value in row.items())
     return f"{name}: {', '.join(values)}"
+
+
+def _without_interval(value: Any) -> Any:
+    """The value of [value, low, high]; a dash where it is undefined."""
+    if isinstance(value, list) and len(value) == 3:
+        value = value[0]
+    return "-" if value is None else value

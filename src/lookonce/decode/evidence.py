@@ -15,8 +15,10 @@ from lookonce.landmarks import DiscLabels
 #: Height of C2 without the dens, and of S1: with less of them in view, C2/C3 and L5/S1 look like any disc (and S1/S2
 #: like L5/S1), so a numbering is marked uncertain however sure the network is of it.
 ANCHOR_VIEW_MM = 25.0
-#: A disc of a localizer and a candidate this close are the same disc; half the distance of the closest neighbours.
+#: A disc of a localizer and a candidate this close in the sagittal plane are the same disc: half the distance of the
+#: closest neighbours. Right-left neither scan may know it well, least of all a scout of a few thick slices.
 SAME_DISC_MM = 8.0
+SAME_DISC_ACROSS_MM = 25.0
 #: Fewer shared discs than this do not tie two scans together.
 FEWEST_SHARED = 2
 
@@ -61,7 +63,7 @@ class Evidence:
         if Level.L5_S1 in self.anchors:
             return "the sacrum, given 12 thoracic and 5 lumbar vertebrae (other counts cannot be excluded)"
         if Level.C2_C3 in self.anchors:
-            lumbar = max(levels) > Level.T12_L1
+            lumbar = max(levels) >= Level.T12_L1
             return "C2" + (", given 12 thoracic vertebrae (other counts cannot be excluded)" if lumbar else "")
         return ""
 
@@ -81,7 +83,7 @@ def anchors_in_view(levels: Sequence[int], above_mm: FloatArray, below_mm: Float
     return tuple(level for level in height if (height[level][named == level] >= ANCHOR_VIEW_MM).any())
 
 
-def levels_by_localizer(candidates: Candidates, localizer: DiscLabels) -> np.ndarray:
+def levels_by_localizer(candidates: Candidates, localizer: DiscLabels, normal: FloatArray) -> np.ndarray:
     """SCT value of every candidate that lies on a disc of the localizer, 0 for the others.
 
     Parameters
@@ -89,6 +91,8 @@ def levels_by_localizer(candidates: Candidates, localizer: DiscLabels) -> np.nda
     candidates : Candidates
     localizer : DiscLabels
         Of a scan in the same world coordinates.
+    normal : (3,) array
+        Unit normal of the sagittal plane, world.
 
     Returns
     -------
@@ -100,8 +104,10 @@ def levels_by_localizer(candidates: Candidates, localizer: DiscLabels) -> np.nda
     discs = [disc for disc in localizer if disc.level.sct is not None]
     if not discs or not len(candidates):
         return known
-    points = np.array([disc.world_mm for disc in discs])
-    gaps = np.linalg.norm(candidates.world_mm[:, None] - points, axis=2)
+    offsets = candidates.world_mm[:, None] - np.array([disc.world_mm for disc in discs])
+    across = offsets @ normal
+    gaps = np.linalg.norm(offsets - across[..., None] * normal, axis=2)
+    gaps[np.abs(across) > SAME_DISC_ACROSS_MM] = np.inf
     for column, disc in enumerate(discs):
         nearest = int(gaps[:, column].argmin())
         if gaps[nearest, column] <= SAME_DISC_MM and gaps[nearest].argmin() == column:

@@ -73,11 +73,15 @@ class Change:
             strength = float(value)
         except ValueError:
             raise UsageError(f"--change {text}: {name}= takes a number, {kind.meaning}") from None
-        if not kind.lowest <= strength <= kind.highest:
-            raise UsageError(
-                f"--change {text}: {name} takes {kind.lowest:g} to {kind.highest:g}, {kind.meaning}"
-            ) from None
+        if not kind.lowest <= strength <= kind.highest or (kind.whole and strength != round(strength)):
+            number = "a whole number from" if kind.whole else "a number from"
+            raise UsageError(f"--change {text}: takes {number} {kind.lowest:g} to {kind.highest:g}, {kind.meaning}")
         return cls(name, strength)
+
+    @property
+    def is_random(self) -> bool:
+        """Whether it differs from one time to the next."""
+        return CHANGES[self.name].random
 
     def apply(self, scan: KnownScan, rng: np.random.Generator) -> KnownScan | None:
         """The changed scan, or None where it would hold no two discs that anyone could number."""
@@ -92,7 +96,9 @@ class _Kind:
     make: Callable[[KnownScan, float, np.random.Generator], KnownScan | None]
     meaning: str
     lowest: float = 0.0
-    highest: float = np.inf
+    highest: float = 100.0
+    random: bool = False
+    whole: bool = False
 
 
 def _crop(scan: KnownScan, share: float, rng: np.random.Generator) -> KnownScan | None:
@@ -206,13 +212,13 @@ def _shifted(axis: int, by: float) -> FloatArray:
 
 
 CHANGES = {
-    "crop": _Kind(_crop, "the share of the scan's height that is left", 0.05, 1.0),
-    "noise": _Kind(_noise, "its standard deviation as a share of the 99th percentile"),
-    "bias": _Kind(_bias, "the logarithm of the largest factor"),
+    "crop": _Kind(_crop, "the share of the scan's height that is left", 0.05, 1.0, random=True),
+    "noise": _Kind(_noise, "its standard deviation as a share of the 99th percentile", random=True),
+    "bias": _Kind(_bias, "the logarithm of the largest factor", random=True),
     "blur": _Kind(_blur, "the standard deviation in mm"),
-    "motion": _Kind(_motion, "the amplitude in mm"),
+    "motion": _Kind(_motion, "the amplitude in mm", random=True),
     "inverted": _Kind(_inverted, "from 0, as it is, to 1, dark for bright", 0.0, 1.0),
     "resolution": _Kind(_resolution, "the pixel size in the sagittal plane in mm", 0.2, 10.0),
     "thickness": _Kind(_thickness, "the slice thickness in mm", 0.2, 20.0),
-    "turned": _Kind(_turned, "quarter turns that the header does not know of", 1, 3),
+    "turned": _Kind(_turned, "quarter turns that the header does not know of", 1, 3, whole=True),
 }

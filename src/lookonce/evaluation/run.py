@@ -86,7 +86,7 @@ class Evaluation:
         }
 
     def to_csv(self) -> str:
-        """One line a scan."""
+        """One line a case: a scan, or one changed form of it, told apart by `repeat`."""
         text = io.StringIO()
         records = [case_record(case, self.protocol) for case in self.cases]
         writer = csv.DictWriter(text, fieldnames=list(records[0]), lineterminator="\n")
@@ -120,7 +120,7 @@ def evaluate(
         What is done to every scan before a model labels it.
     repeats, seed : int
         How often each scan is changed, and the seed of what is drawn at random; a scan is changed alike whatever else
-        is scored.
+        is scored, and once where nothing is random.
     progress : callable, optional
         Called with the scans done, the scans in all and the scan in hand.
 
@@ -137,7 +137,7 @@ def evaluate(
     if protocol not in PROTOCOLS:
         raise UsageError(f"--protocol {protocol}: choose one of {', '.join(PROTOCOLS)}")
     predict = _predictor(source, change)
-    scans = _selected_scans(data, selection or Selection())
+    scans = selected_scans(data, selection or Selection())
     cases = []
     for done, (row, scan) in enumerate(scans):
         if progress:
@@ -149,6 +149,8 @@ def evaluate(
             cases.append(_scored(row, scan, truth, predict))
         else:
             cases.extend(_scored_changed(row, scan, truth, predict, change, repeats, seed))
+    if not cases and change is not None:
+        raise UsageError(f"--change {change}: no scan is left with discs to score; make it milder")
     if not cases:
         raise UsageError(f"{', '.join(map(str, data))}: no label file holds a disc that could be scored")
     return Evaluation(str(source), protocol, cases, summarise(cases, protocol=protocol), change)
@@ -165,11 +167,17 @@ def case_record(case: CaseRow, protocol: str = "strict") -> dict[str, Any]:
         counts = ("true", "found", "false_negatives", "false_positives", "wrong_names", "dtt_mean", "level_shift")
         record |= {key: getattr(case.strict, key) for key in (*counts, "all_right")}
         record |= {"uncertain": case.uncertain, "certainty": case.certainty, "silent_shift": case.silent_shift}
-    return {**record, "problem": case.problem}
+    return {**record, "repeat": case.repeat, "problem": case.problem}
 
 
-def _selected_scans(data: Sequence[Path], selection: Selection) -> list[tuple[dict[str, str], LabelledScan]]:
-    """Scans to score, each with the fields of its `CaseRow` that do not depend on the prediction."""
+def selected_scans(data: Sequence[Path], selection: Selection) -> list[tuple[dict[str, str], LabelledScan]]:
+    """Scans to score, each with the fields of its `CaseRow` that do not depend on the prediction.
+
+    Raises
+    ------
+    UsageError
+        If no scan is left, or a column is not there.
+    """
     tables = [read_participants(root) for root in data]
     _check_columns(tables, [column for column in (selection.by, "split" if selection.split else None) if column])
     wanted = None if selection.subjects is None else {_full(subject) for subject in selection.subjects}
@@ -228,14 +236,14 @@ def _scored_changed(
         problem = Prediction(DiscLabels(), problem=str(error))
         yield _case(row, truth, scan.annotated, _frame_of(scan.labels), problem)
         return
-    for repeat in range(repeats):
+    frame = _frame_of(scan.labels)  # what is known right-left does not depend on how the scan is cut
+    for repeat in range(repeats if change.is_random else 1):
         rng = np.random.default_rng([seed, repeat, zlib.crc32(label_stem(scan.image).encode())])
         changed = change.apply(known, rng)
         if changed is None:
             _logger.warning("%s: %s leaves too little of it; passed over", scan.image, change)
             return
-        frame = sagittal_frame(changed.image.data.shape, affine=changed.image.affine)
-        yield _case(row, changed.truth, changed.annotated, frame, _attempt(predict, changed.image))
+        yield _case(row, changed.truth, changed.annotated, frame, _attempt(predict, changed.image), repeat)
 
 
 def _attempt(predict: Callable[[Any], Prediction], image: Path | SpineImage) -> Prediction:
@@ -253,9 +261,11 @@ def _case(
     annotated: tuple[int, int] | None,
     frame: SagittalFrame,
     prediction: Prediction,
+    repeat: int = 0,
 ) -> CaseRow:
     return CaseRow(
         **row,
+        repeat=repeat,
         strict=strict_case(truth, prediction.labels, annotated=annotated, normal=frame.strict_normal),
         paper=paper_case(truth, prediction.labels, normal=frame.normal, axis=frame.axis),
         uncertain=prediction.uncertain,

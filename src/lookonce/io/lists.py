@@ -11,7 +11,7 @@ from lookonce.errors import UsageError
 
 
 def read_subjects(name: str | Path) -> frozenset[str]:
-    """Subject ids of a list: a file, or the name of one shipped in `lookonce/recipes/splits`, such as ``unseen``.
+    """Subject ids of a list: the name of one shipped in `lookonce/recipes/splits`, such as ``unseen``, or a file.
 
     One id a line; ``#`` starts a comment.
 
@@ -47,10 +47,15 @@ def read_patients(name: str | Path) -> dict[str, str]:
 
 
 def _text_of(name: str | Path, ending: str) -> str:
-    """Text of the file `name`, or of the shipped list of that name when there is no such file."""
+    """Text of the shipped list or of the file called `name`.
+
+    A bare name is the shipped list, so that no file nearby changes what a recipe trains on; with its ending, the file
+    goes first.
+    """
     path = Path(name)
     shipped = resources.files("lookonce") / "recipes" / "splits" / f"{path.name.removesuffix(ending)}{ending}"
-    use_shipped = not path.exists() and path.parent == Path() and shipped.is_file()
+    is_bare = path.suffix != ending
+    use_shipped = len(path.parts) == 1 and shipped.is_file() and (is_bare or not path.is_file())
     try:
         return shipped.read_text(encoding="utf-8") if use_shipped else path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

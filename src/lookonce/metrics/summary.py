@@ -1,12 +1,12 @@
 """Tables of many scans: rates, distances and their 95 % intervals, by data set and group.
 
-Proportions of scans (all right, certain, shifted) get Wilson's interval; rates per disc and distances get a bootstrap
-over patients.
+Proportions of scans (all right, certain, shifted) get Wilson's interval, unless a scan is scored in several forms;
+rates per disc and distances get a bootstrap over patients.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,12 +23,14 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class CaseRow:
-    """One scored scan.
+    """One scored scan, or one changed form of it.
 
     Attributes
     ----------
     data_set, subject, session, suffix : str
         Where the scan is from; `session` is empty where there is none.
+    repeat : int
+        Which of several changed forms of the scan, from 0.
     patient : str
         Who it shows; scans of one patient are drawn together by the bootstrap.
     group : str
@@ -54,6 +56,7 @@ class CaseRow:
     uncertain: bool | None = None
     certainty: float | None = None
     problem: str = ""
+    repeat: int = 0
 
     @property
     def numbering_right(self) -> bool:
@@ -128,17 +131,18 @@ def strict_figures(cases: Sequence[CaseRow], *, seed: int = 0) -> dict[str, Figu
     pooled = [distance for case in distances for distance in case]
     mean = bootstrap_ratio([sum(case) for case in distances], [len(case) for case in distances], patients, seed=seed)
     marked = any(case.uncertain is not None for case in cases)
+    certain = [case for case in cases if case.uncertain is False]
     return {
         "dtt_mm": Figure(float(np.mean(pooled)) if pooled else None, mean),
         "dtt_std_mm": Figure(float(np.std(pooled)) if pooled else None),
         "fnr_percent": _rate([case.strict.false_negatives for case in cases], true, patients, seed),
         "fpr_percent": _rate([case.strict.false_positives for case in cases], true, patients, seed),
         "wrong_names_percent": _rate([case.strict.wrong_names for case in cases], true, patients, seed),
-        "all_right_percent": _share(case.strict.all_right for case in cases),
-        "certain_percent": _share(case.uncertain is False for case in cases) if marked else Figure(None),
-        "right_of_certain_percent": _share(case.strict.all_right for case in cases if case.uncertain is False),
-        "level_shift_percent": _share(case.strict.level_shift for case in cases),
-        "silent_shift_percent": _share(case.silent_shift for case in cases),
+        "all_right_percent": _share(cases, lambda case: case.strict.all_right, seed),
+        "certain_percent": _share(cases, lambda case: case.uncertain is False, seed) if marked else Figure(None),
+        "right_of_certain_percent": _share(certain, lambda case: case.strict.all_right, seed),
+        "level_shift_percent": _share(cases, lambda case: case.strict.level_shift, seed),
+        "silent_shift_percent": _share(cases, lambda case: case.silent_shift, seed),
         **_certainty_figures(cases, seed),
     }
 
@@ -213,6 +217,11 @@ def _rate(events: Sequence[int], true: Sequence[int], patients: Sequence[Hashabl
     return Figure(sum(events) / total if total else None, rate_interval(events, true, patients, seed=seed)).times(100)
 
 
-def _share(marks: Iterable[bool]) -> Figure:
-    flags = list(marks)
-    return Figure(sum(flags) / len(flags), wilson(sum(flags), len(flags))).times(100) if flags else Figure(None)
+def _share(cases: Sequence[CaseRow], mark: Callable[[CaseRow], bool], seed: int) -> Figure:
+    """Share of the cases with a mark, in percent; where a scan is scored in several forms, patients are redrawn."""
+    if not cases:
+        return Figure(None)
+    flags = [mark(case) for case in cases]
+    if any(case.repeat for case in cases):
+        return _rate([int(flag) for flag in flags], [1] * len(flags), _patients(cases), seed)
+    return Figure(sum(flags) / len(flags), wilson(sum(flags), len(flags))).times(100)
