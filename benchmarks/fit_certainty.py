@@ -219,9 +219,10 @@ def _print_figures(title: str, pieces: list[Piece], stated: np.ndarray, right: n
         of = np.array([piece.share == share for piece in pieces])
         certain = of & (stated >= CERTAIN_FROM)
         of_certain = f"{right[certain].mean():.1%}" if certain.any() else "-"
+        silent = (certain & ~right).sum() / of.sum()
         print(
             f"    {share:.0%}: {of.sum()} pieces, right {right[of].mean():.1%}, "
-            f"certain {certain.sum() / of.sum():.1%}, of them right {of_certain}, silently wrong {(certain & ~right).sum() / of.sum():.1%}"
+            f"certain {certain.sum() / of.sum():.1%}, of them right {of_certain}, silently wrong {silent:.1%}"
         )
 
 
