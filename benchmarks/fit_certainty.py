@@ -29,9 +29,10 @@ from lookonce.geometry import world_to_voxel
 from lookonce.io.bids import read_labels
 from lookonce.io.lists import read_patients, read_subjects
 from lookonce.io.nifti import read_image
-from lookonce.labeling import CERTAIN_FROM, CLEAR_FROM, FEWEST_CLEAR, look, room_beyond
+from lookonce.labeling import CLEAR_FROM, FEWEST_CLEAR, look
 from lookonce.metrics.certainty import auroc, brier_score, calibration_error
 from lookonce.metrics.landmarks import sagittal_frame
+from lookonce.numbering import CERTAIN_FROM, room_beyond
 from lookonce.runtime.session import DiscSession
 from lookonce.runtime.weights import find_model
 

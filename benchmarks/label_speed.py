@@ -141,7 +141,7 @@ def _time_stages(scan: Path, model: str, folder: Path) -> dict[str, float]:
         "sagittal_slabs": "slabs",
         "scale_intensity": "slabs",
         "find_candidates": "decode",
-        "decode_chain": "decode",
+        "number_discs": "decode",
         "onto_midline": "decode",
     }
     for name, stage in steps.items():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookonce.anatomy import Level
-from lookonce.decode.chain import Chain, decode_chain
-from lookonce.decode.evidence import Evidence, anchors_in_view, levels_by_localizer
 from lookonce.decode.heatmaps import Candidates, find_candidates
 from lookonce.decode.midline import REACH_MM, onto_midline
-from lookonce.errors import NothingFoundError, UsageError
+from lookonce.errors import NothingFoundError
 from lookonce.geometry import (
     FloatArray,
     SlabStack,
@@ -28,19 +25,10 @@ from lookonce.geometry import (
 )
 from lookonce.io.nifti import SpineImage, read_image
 from lookonce.landmarks import Disc, DiscLabels
+from lookonce.numbering import check_hints, number_discs, runner_up
 from lookonce.runtime.session import DiscMaps, DiscSession
 from lookonce.runtime.weights import DEFAULT_MODEL, find_model
 
-#: A numbering less probable than this is marked uncertain.
-CERTAIN_FROM = 0.9
-UNANCHORED = "neither C2 nor S1 is wholly in view, so the levels are counted from look-alikes; check the numbering"
-USELESS_LOCALIZER = (
-    "the localizer shares fewer than two discs with this scan and was not used; "
-    "both must be in the scanner's coordinates"
-)
-CONTRADICTING_LOCALIZER = (
-    "the localizer contradicts what this scan itself shows; is it of the same session, and did the patient lie still?"
-)
 #: Volumes wider than this many slabs are looked at coarsely first, then finely around the spine.
 MOST_SLABS = 18
 COARSE_STEP_MM = 12.0
@@ -115,7 +103,7 @@ class LabelResult:
     @property
     def runner_up(self) -> tuple[int, float] | None:
         """The most probable shift other than 0 and its probability, or None when there is no other."""
-        return _runner_up(self.level_shift)
+        return runner_up(self.level_shift)
 
 
 def label(
@@ -155,47 +143,29 @@ def label(
     WeightsError, UsageError
         If the model is missing or damaged, or an argument makes no sense.
     """
-    if first_level is not None and localizer is not None:
-        raise UsageError("a first level and a localizer both settle the numbering; give one of the two")
-    if first_level is not None and not Level.C1_C2 <= first_level <= Level.L5_S1:
-        raise UsageError(f"first level {first_level} is no disc; give an SCT value from 2 (C1/C2) to 25 (L5/S1)")
+    check_hints(first_level, localizer)
     started = time.perf_counter()
     image = source if isinstance(source, SpineImage) else read_image(Path(source), volume=volume)
     session = DiscSession(find_model(str(model))) if isinstance(model, str | Path) else model
     card = session.card
     slabs, maps, candidates = look(image, session)
-    above, below = room_beyond(candidates, slabs)
-    decode = partial(decode_chain, candidates, room_above_mm=above, room_below_mm=below, first_level=first_level)
-    chain = alone = decode()
-    guide = None
-    if localizer is not None:
-        known = levels_by_localizer(candidates, localizer.labels, _across(slabs))
-        guide = localizer if known.any() else None
-        chain = decode(known=known)
-    if np.count_nonzero(candidates.probability[chain.picked] >= CLEAR_FROM) < FEWEST_CLEAR:
+    numbering = number_discs(candidates, slabs, first_level=first_level, localizer=localizer)
+    if np.count_nonzero(candidates.probability[numbering.picked] >= CLEAR_FROM) < FEWEST_CLEAR:
         raise NothingFoundError("no spine was found in the image; is it a sagittal or 3D spine scan?")
-    points = _on_midline(candidates.world_mm[chain.picked], image, card.spacing_mm)
-    places = world_to_voxel(points, affine=slabs.affine)
-    level_shift = chain.level_shift if guide is None else _sum_of_shifts(chain.level_shift, guide.level_shift)
-    sure = 1.0 if guide is None else guide.level_shift.get(0, 0.0)
+    points = _on_midline(candidates.world_mm[numbering.picked], image, card.spacing_mm)
     discs = [
-        Disc(Level(int(value)), (float(x), float(y), float(z)), float(confidence) * sure)
-        for value, (x, y, z), confidence in zip(chain.levels, points, chain.confidence, strict=True)
+        Disc(Level(int(value)), (float(x), float(y), float(z)), float(sure))
+        for value, (x, y, z), sure in zip(numbering.levels, points, numbering.confidence, strict=True)
     ]
-    evidence = Evidence(_anchors(chain.levels, places, slabs), first_level is not None, guide is not None)
-    doubts = _doubts(level_shift, evidence, guide)
-    if guide is not None and _contradicts(alone, chain, candidates, slabs):
-        doubts.insert(0, CONTRADICTING_LOCALIZER)
-    hints = [] if localizer is guide else [USELESS_LOCALIZER]
     return LabelResult(
         labels=DiscLabels(discs),
-        level_shift=level_shift,
-        uncertain=bool(doubts),
-        counted_from=evidence.describe(chain.levels.tolist()),
-        warnings=[*image.warnings, *hints, *doubts],
+        level_shift=numbering.level_shift,
+        uncertain=bool(numbering.doubts),
+        counted_from=numbering.counted_from,
+        warnings=[*image.warnings, *numbering.hints, *numbering.doubts],
         seconds=time.perf_counter() - started,
         model=session.identity,
-        view=_view(slabs, maps, places, card.stride),
+        view=_view(slabs, maps, world_to_voxel(points, affine=slabs.affine), card.stride),
     )
 
 
@@ -234,44 +204,6 @@ def _lateral_extent(data: NDArray, affine: FloatArray) -> float:
     return float(turned.shape[0] * voxel_sizes(turned_affine)[0])
 
 
-def room_beyond(candidates: Candidates, slabs: SlabStack) -> tuple[float, float]:
-    """Height of picture above the first candidate and below the last one, mm."""
-    if len(candidates) == 0:
-        return 0.0, 0.0
-    spacing = float(voxel_sizes(slabs.affine)[1])
-    rows = candidates.slab[:, 1]
-    return float(rows.min()) * spacing, float(slabs.data.shape[1] - 1 - rows.max()) * spacing
-
-
-def _anchors(levels: NDArray[np.integer], places: FloatArray, slabs: SlabStack) -> tuple[Level, ...]:
-    spacing = float(voxel_sizes(slabs.affine)[1])
-    rows = places[:, 1]
-    return anchors_in_view(levels.tolist(), rows * spacing, (slabs.data.shape[1] - 1 - rows) * spacing)
-
-
-def _across(slabs: SlabStack) -> FloatArray:
-    """Unit normal of the slabs, world."""
-    normal = np.cross(slabs.affine[:3, 1], slabs.affine[:3, 2])
-    return np.asarray(normal / np.linalg.norm(normal))
-
-
-def _contradicts(alone: Chain, guided: Chain, candidates: Candidates, slabs: SlabStack) -> bool:
-    """Whether a scan that is sure of its numbering and shows what it counts from would be numbered otherwise alone."""
-    if alone.level_shift.get(0, 0.0) < CERTAIN_FROM or not _anchors(alone.levels, candidates.slab[alone.picked], slabs):
-        return False
-    own = dict(zip(alone.picked.tolist(), alone.levels.tolist(), strict=True))
-    return any(own.get(picked, level) != level for picked, level in zip(guided.picked, guided.levels, strict=True))
-
-
-def _sum_of_shifts(one: dict[int, float], other: dict[int, float]) -> dict[int, float]:
-    """Distribution of the sum of two independent shifts."""
-    both: dict[int, float] = {}
-    for first, share in one.items():
-        for second, part in other.items():
-            both[first + second] = both.get(first + second, 0.0) + share * part
-    return both
-
-
 def _on_midline(points: FloatArray, image: SpineImage, spacing: float) -> FloatArray:
     """Points moved right-left onto the plane in which the spine mirrors itself, as seen in fine slabs around them."""
     turned, affine = reorient(image.data, np.asarray(image.affine, dtype=np.float64))
@@ -280,26 +212,6 @@ def _on_midline(points: FloatArray, image: SpineImage, spacing: float) -> FloatA
     reach = (float(edges.min()) - REACH_MM, float(edges.max()) + REACH_MM)
     fine = sagittal_slabs(turned, affine, spacing=spacing, lateral_step=FINE_STEP_MM, lateral_range=reach)
     return onto_midline(points, replace(fine, data=scale_intensity(fine.data)))
-
-
-def _runner_up(level_shift: dict[int, float]) -> tuple[int, float] | None:
-    others = [(shift, share) for shift, share in level_shift.items() if shift]
-    return max(others, key=lambda item: item[1], default=None)
-
-
-def _doubts(level_shift: dict[int, float], evidence: Evidence, guide: LabelResult | None) -> list[str]:
-    """Why the numbering is uncertain, and what to do about it; empty where it is certain."""
-    doubts = [] if evidence.settles else [UNANCHORED]
-    if guide is not None and guide.uncertain:
-        doubts.insert(0, "the numbering of the localizer is itself uncertain; check it, or give --first-level")
-    if level_shift.get(0, 0.0) < CERTAIN_FROM:
-        best = _runner_up(level_shift)
-        other = "" if best is None else f"; the runner-up is {best[0]:+d} level at {100 * best[1]:.0f} %"
-        # With the first level given, false or missed discs are all that is left to doubt.
-        known = evidence.first_level
-        remedy = "check for a false or a missed disc" if known else "check it, or give --first-level"
-        doubts.insert(0, f"the numbering is uncertain ({100 * level_shift.get(0, 0.0):.0f} %){other}; {remedy}")
-    return doubts
 
 
 def _view(slabs: SlabStack, maps: DiscMaps, places: FloatArray, stride: int) -> SagittalView:
