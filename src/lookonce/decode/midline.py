@@ -32,6 +32,9 @@ NETWORK_SPREAD_MM = 5.0
 SLOPE_SPREAD = 0.35
 BEND_SPREAD = 0.08
 STEP_MM = 0.5
+#: Step of the path that the network alone would take, and score of a disc that it misplaced by far.
+COARSE_STEP_MM = 1.5
+LOST_SCORE = -4.0
 
 
 def onto_midline(points: FloatArray, slabs: SlabStack) -> FloatArray:
@@ -54,15 +57,27 @@ def onto_midline(points: FloatArray, slabs: SlabStack) -> FloatArray:
     """
     places = world_to_voxel(points, affine=slabs.affine)
     step, spacing = slabs.lateral_step, float(voxel_sizes(slabs.affine)[1])
+    seen, down = places[:, 0] * step, places[:, 1] * spacing
+    # First a path that the network alone would take: a disc that it misplaced by far is looked for beside the others.
+    reach = int(np.ceil(np.ptp(seen) / 2 / COARSE_STEP_MM))
+    coarse = (seen.min() + seen.max()) / 2 + COARSE_STEP_MM * np.arange(-reach, reach + 1)
+    coarse = np.tile(coarse, (len(seen), 1))
+    middle = smoothest_path(_network_score(coarse - seen[:, None]), coarse, down)
     tried = np.arange(-SEARCH_MM, SEARCH_MM + 1.0)
     offsets = np.arange(-SEARCH_MM, SEARCH_MM + STEP_MM / 2, STEP_MM)
-    network = -0.5 * (offsets / NETWORK_SPREAD_MM) ** 2
-    scores = [
-        network + SYMMETRY_WEIGHT * np.interp(offsets, tried, mirror_symmetry(slabs.data, place, step, spacing))
-        for place in places
+    across = middle[:, None] + offsets
+    symmetry = [
+        np.interp(offsets, tried, mirror_symmetry(slabs.data, place, step, spacing))
+        for place in np.column_stack([middle / step, places[:, 1:]])
     ]
-    across = smoothest_path(np.array(scores), places[:, :1] * step + offsets, places[:, 1] * spacing)
-    return voxel_to_world(np.column_stack([across / step, places[:, 1:]]), affine=slabs.affine)
+    scores = _network_score(across - seen[:, None]) + SYMMETRY_WEIGHT * np.array(symmetry)
+    chosen = smoothest_path(scores, across, down)
+    return voxel_to_world(np.column_stack([chosen / step, places[:, 1:]]), affine=slabs.affine)
+
+
+def _network_score(error: FloatArray) -> FloatArray:
+    """Log-probability of an error of the network's right-left place, mm; now and then it is off by any distance."""
+    return np.logaddexp(-0.5 * (error / NETWORK_SPREAD_MM) ** 2, LOST_SCORE)
 
 
 def mirror_symmetry(slabs: NDArray[np.float32], place: FloatArray, step: float, spacing: float) -> FloatArray:
