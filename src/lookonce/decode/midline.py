@@ -58,11 +58,7 @@ def onto_midline(points: FloatArray, slabs: SlabStack) -> FloatArray:
     places = world_to_voxel(points, affine=slabs.affine)
     step, spacing = slabs.lateral_step, float(voxel_sizes(slabs.affine)[1])
     seen, down = places[:, 0] * step, places[:, 1] * spacing
-    # First a path that the network alone would take: a disc that it misplaced by far is looked for beside the others.
-    reach = int(np.ceil(np.ptp(seen) / 2 / COARSE_STEP_MM))
-    coarse = (seen.min() + seen.max()) / 2 + COARSE_STEP_MM * np.arange(-reach, reach + 1)
-    coarse = np.tile(coarse, (len(seen), 1))
-    middle = smoothest_path(_network_score(coarse - seen[:, None]), coarse, down)
+    middle = _where_to_look(seen, down)
     tried = np.arange(-SEARCH_MM, SEARCH_MM + 1.0)
     offsets = np.arange(-SEARCH_MM, SEARCH_MM + STEP_MM / 2, STEP_MM)
     across = middle[:, None] + offsets
@@ -73,6 +69,15 @@ def onto_midline(points: FloatArray, slabs: SlabStack) -> FloatArray:
     scores = _network_score(across - seen[:, None]) + SYMMETRY_WEIGHT * np.array(symmetry)
     chosen = smoothest_path(scores, across, down)
     return voxel_to_world(np.column_stack([chosen / step, places[:, 1:]]), affine=slabs.affine)
+
+
+def _where_to_look(seen: FloatArray, down: FloatArray) -> FloatArray:
+    """The network's places; a disc that it misplaced by far is looked for beside the others instead."""
+    reach = int(np.ceil(np.ptp(seen) / 2 / COARSE_STEP_MM))
+    tried = (seen.min() + seen.max()) / 2 + COARSE_STEP_MM * np.arange(-reach, reach + 1)
+    tried = np.tile(tried, (len(seen), 1))
+    path = smoothest_path(_network_score(tried - seen[:, None]), tried, down)
+    return np.where(np.abs(path - seen) > SEARCH_MM / 2, path, seen)
 
 
 def _network_score(error: FloatArray) -> FloatArray:
