@@ -24,7 +24,7 @@ app = typer.Typer(
     help="Names the intervertebral discs of a spine MRI, and says how sure it is. Research use, not diagnosis.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # frames around the help would take a third of its time
+    rich_markup_mode=None,  # frames around the help would nearly double its time
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (label, evaluate, synth, train, recipes, export, models, attention, demo):
