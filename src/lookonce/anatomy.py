@@ -49,6 +49,8 @@ class Level(IntEnum):
     T13_L1 = 102
     L5_L6 = 103
     L6_S1 = 104
+    L4_S1 = 105
+    T11_L1 = 106
 
     @property
     def label(self) -> str:
@@ -62,18 +64,25 @@ class Level(IntEnum):
 
     @property
     def nifti_value(self) -> int:
-        """Value written to a label volume: the SCT value, or for T13 and L6 that of the neighbour they touch.
+        """Value written to a label volume: the SCT value, or in a numeric variant that of the neighbour it touches.
 
         The disc below T12 and the disc above L1 are both 20, the disc below L5 and the disc above S1 both 25, so in a
-        spine with T13 or L6 two voxels share one value; whoever writes the file warns.
+        spine with T13 or L6 two voxels share one value, and in one of 11 thoracic or 4 lumbar vertebrae one value (19
+        or 24) is left out; whoever writes the file warns.
         """
-        neighbours = {Level.T12_T13: 20, Level.T13_L1: 20, Level.L5_L6: 25, Level.L6_S1: 25}
-        return neighbours.get(self, int(self))
+        return _NEIGHBOURS.get(self, int(self))
 
     @property
     def spineps(self) -> int | None:
         """Value in SPINEPS masks: 100 plus the vertebra above the disc (T13 = 28, L6 = 25); None above C2/C3."""
-        variants = {Level.T12_T13: 119, Level.T13_L1: 128, Level.L5_L6: 124, Level.L6_S1: 125}
+        variants = {
+            Level.T12_T13: 119,
+            Level.T13_L1: 128,
+            Level.L5_L6: 124,
+            Level.L6_S1: 125,
+            Level.L4_S1: 123,
+            Level.T11_L1: 118,
+        }
         return variants.get(self, 99 + self if self >= Level.C2_C3 else None)
 
     @property
@@ -119,6 +128,15 @@ class Level(IntEnum):
                 return level
         raise ValueError(f"{number:g} is no disc in the {numbering} numbering")
 
+
+_NEIGHBOURS = {
+    Level.T12_T13: 20,
+    Level.T13_L1: 20,
+    Level.L5_L6: 25,
+    Level.L6_S1: 25,
+    Level.L4_S1: 25,
+    Level.T11_L1: 20,
+}
 
 NUMBERINGS = ("sct", "totalspineseg", "spineps")
 

@@ -16,12 +16,12 @@ from tests.tiny import tiny_recipe
 
 import lookonce
 from lookonce.errors import InputError, UsageError, WeightsError
-from lookonce.export.onnx import DeployedDiscNet, check_parity, export_run, load_run
+from lookonce.export.onnx import DeployedDiscNet, check_parity, export_run
 from lookonce.models import build
 from lookonce.runtime.session import DiscSession
 from lookonce.runtime.weights import find_model
 from lookonce.training import run as run_module
-from lookonce.training.run import train
+from lookonce.training.run import load_run, train
 
 ABOUT = {"licence": "Apache-2.0", "limits": "for tests"}
 

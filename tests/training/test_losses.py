@@ -38,7 +38,7 @@ def test_the_loss_falls_on_a_batch_that_is_seen_again_and_again(layout):
     batch = next(iter(DataLoader(stream, batch_size=4)))
     optimizer = torch.optim.AdamW(network.parameters(), lr=5e-3)
     course = []
-    for _ in range(25):
+    for _ in range(40):
         parts = LOSSES[layout](network(batch["image"]).scores, batch)
         optimizer.zero_grad()
         parts["total"].backward()

@@ -25,6 +25,9 @@ def train(
     cache: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Keep simulated pictures here between runs.")
     ] = None,
+    start: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Start from the weights of a finished run of the same network.")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
 ) -> None:
     """Train a model from a recipe.
@@ -37,7 +40,13 @@ def train(
     from lookonce.training.run import train as run_training
 
     weights = run_training(
-        load_recipe(recipe, changes), data=data, out=out, resume=resume, cache=cache, progress=not quiet
+        load_recipe(recipe, changes),
+        data=data,
+        out=out,
+        resume=resume,
+        cache=cache,
+        start=start,
+        progress=not quiet,
     )
     if rank_zero_only.rank == 0:  # one process a device comes here
         typer.echo(str(weights))

@@ -14,7 +14,11 @@ from lookonce.datasets.samples import SlabSample
 
 
 class Augmentation(BaseModel):
-    """Ranges of the random changes; zeros switch a change off."""
+    """Ranges of the random changes; zeros switch a change off.
+
+    `shorten` is the share of pictures of which only a part is left, `shortest_mm` to `longest_mm` high and anywhere, as
+    in scans that show a few discs and neither C2 nor the sacrum.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -27,6 +31,9 @@ class Augmentation(BaseModel):
     noise: float = 0.06
     blur: float = 0.4
     erase: float = 0.15
+    shorten: float = 0.0
+    shortest_mm: float = 50.0
+    longest_mm: float = 190.0
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,8 @@ def augmented(
     """
     placed = _random_map(sample, shape, spacing, ranges, rng)
     crop = warped(sample, placed.matrix, placed.shift, shape, spacing)
+    if rng.random() < ranges.shorten:
+        crop = _shortened(crop, rng.uniform(ranges.shortest_mm, ranges.longest_mm), rng)
     return replace(crop, image=_changed_look(crop.image, ranges, rng))
 
 
@@ -101,6 +110,28 @@ def _random_map(
     else:
         centre = sample.points[rng.integers(len(sample.points))] + rng.normal(0, 30, 2) / sample.spacing
     return _Map(matrix, centre - matrix @ ((np.array(shape) - 1) / 2))
+
+
+def _shortened(crop: SlabSample, height_mm: float, rng: np.random.Generator) -> SlabSample:
+    """Blacken all rows but a band that holds one of the points; what lies outside is not in the picture."""
+    rows = len(crop.image)
+    height = height_mm / crop.spacing
+    seen = crop.points[(crop.points[:, 0] >= 0) & (crop.points[:, 0] < rows), 0]
+    middle = rng.choice(seen) if len(seen) else rows / 2
+    first = round(middle - rng.uniform(0.05, 0.95) * height)
+    last = first + round(height)
+    image = np.zeros_like(crop.image)
+    image[max(first, 0) : max(last, 0)] = crop.image[max(first, 0) : max(last, 0)]
+    kept = (crop.points[:, 0] >= first) & (crop.points[:, 0] < last)
+    false = (crop.negatives[:, 0] >= first) & (crop.negatives[:, 0] < last)
+    return replace(
+        crop,
+        image=image,
+        points=crop.points[kept],
+        levels=crop.levels[kept],
+        lateral=crop.lateral[kept],
+        negatives=crop.negatives[false],
+    )
 
 
 def _changed_look(image: NDArray[np.float32], ranges: Augmentation, rng: np.random.Generator) -> NDArray[np.float32]:

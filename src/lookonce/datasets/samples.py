@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from lookonce.geometry import FloatArray
 
+#: Level of a disc whose name the truth leaves open: it is a disc, and that is all that is asked for.
+UNNAMED = 0
+
 
 @dataclass(frozen=True)
 class SlabSample:
@@ -23,7 +26,7 @@ class SlabSample:
     points : (N, 2) float array
         Row and column of the discs' posterior tips; they may lie outside the picture.
     levels : (N,) int array
-        SCT values.
+        SCT values, or `UNNAMED`.
     lateral : (N,) float array
         Right-left distance from the picture's plane to each disc's point, mm.
     negatives : (M, 2) float array

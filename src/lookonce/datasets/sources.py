@@ -11,7 +11,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from lookonce.datasets.samples import SlabSample
+from lookonce.anatomy import Level
+from lookonce.datasets.samples import UNNAMED, SlabSample
 from lookonce.errors import InputError
 from lookonce.geometry import FloatArray, sagittal_slabs, scale_intensity, world_to_voxel
 from lookonce.io.bids import labelled_scans, read_labels
@@ -113,7 +114,7 @@ class SimulatedSource:
             image=slab.image.astype(np.float16),
             spacing=slab.spacing,
             points=slab.points,
-            levels=slab.levels.astype(np.int64),
+            levels=nameable_levels(slab.levels, slab.variant),
             lateral=slab.lateral,
             negatives=slab.negatives,
         )
@@ -131,6 +132,19 @@ class SimulatedSource:
         with np.load(path, allow_pickle=False) as stored:
             fields = {name: stored[name] for name in _STORED_FIELDS}
         return SlabSample(**{**fields, "spacing": float(fields["spacing"])})
+
+
+def nameable_levels(levels: NDArray[np.integer], variant: str | None) -> NDArray[np.int64]:
+    """The names that a network is taught, (N,) SCT values.
+
+    In a spine with another number of vertebrae those are what it shares with every other: the discs down to T9/T10,
+    counted from C2, and the one above the sacrum. The others are `UNNAMED`.
+    """
+    if variant is None:
+        return levels.astype(np.int64)
+    values = np.array([Level(int(level)).nifti_value for level in levels])
+    above_sacrum = np.isin(levels, [Level.L5_S1, Level.L6_S1, Level.L4_S1])
+    return np.where((values <= Level.T9_T10) | above_sacrum, values, UNNAMED).astype(np.int64)
 
 
 class PreparedSource:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from lookonce.datasets.samples import SlabSample
+from lookonce.datasets.samples import UNNAMED, SlabSample
 
 #: The top of C1 is no disc: the network is neither asked for it nor punished for it.
 FIRST_DISC_LEVEL, LAST_DISC_LEVEL = 2, 25
@@ -48,7 +48,8 @@ def names_target(sample: SlabSample, stride: int, target: Target) -> dict[str, N
     Returns
     -------
     dict
-        heat (h, w) float32 0..1; name (h, w) int64, the SCT value of the nearest disc, 0 away from discs;
+        heat (h, w) float32 0..1; name (h, w) int64, the SCT value of the nearest disc, 0 away from discs and at
+        discs without a name;
         known (h, w) float32, how much the place counts: 0 where the truth is unknown, 1 elsewhere, more at lookalikes.
     """
     rows, columns = _grid(sample, stride)
@@ -59,7 +60,7 @@ def names_target(sample: SlabSample, stride: int, target: Target) -> dict[str, N
         known[np.hypot(rows - row, columns - column) * sample.spacing < target.sigma_mm] = LOOKALIKE_WEIGHT
     for (row, column), level, lateral in zip(sample.points, sample.levels, sample.lateral, strict=True):
         distance = np.hypot(rows - row, columns - column) * sample.spacing
-        if level < FIRST_DISC_LEVEL:
+        if UNNAMED < level < FIRST_DISC_LEVEL:
             known[distance < 2 * target.sigma_mm] = 0
             continue
         strength = np.exp(-0.5 * (lateral / target.lateral_sigma_mm) ** 2)

@@ -12,18 +12,14 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_model
 from torch import Tensor, nn
 from torch.export import Dim
 
 from lookonce import __version__
-from lookonce.errors import InputError, UsageError, WeightsError
+from lookonce.errors import UsageError, WeightsError
 from lookonce.io.files import write_files
-from lookonce.models.hourglass import StackedHourglass
 from lookonce.runtime.weights import DiscModelCard
-from lookonce.training.module import build_network
-from lookonce.training.recipe import Recipe
+from lookonce.training.run import load_run
 
 #: Largest difference between torch and ONNX Runtime on probabilities and, relative to their spread, on logits.
 PARITY = 1e-3
@@ -55,18 +51,6 @@ class DeployedDiscNet(nn.Module):
         scores, attention = self.network(image if self.channels == 1 else image.expand(-1, self.channels, -1, -1))
         disc = scores[-1][:, 0].sigmoid()
         return disc, scores[-1][:, 1:], torch.ones_like(disc) if attention is None else attention[:, 0]
-
-
-def load_run(run: Path) -> tuple[Recipe, StackedHourglass]:
-    """The recipe and trained network of a run folder, in evaluation mode; raises InputError if it is none."""
-    try:
-        recipe = Recipe.model_validate_json((run / "recipe.json").read_text())
-        network = build_network(recipe)
-        load_model(network, str(run / "weights.safetensors"))
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{run}: not a finished training run ({reason}); train it to the end first") from error
-    return recipe, network.eval()
 
 
 def export_run(run: Path, out: Path, *, name: str, about: dict[str, Any] | None = None) -> Path:

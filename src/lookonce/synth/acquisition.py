@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from lookonce.synth.artefacts import Artefacts, draw_artefacts, draw_noise, spoil
 from lookonce.synth.curve import FloatArray
 from lookonce.synth.geometry import Spine
 from lookonce.synth.surroundings import Surroundings
@@ -106,6 +107,9 @@ class Measurement:
         Strength of the edge enhancement that consoles apply, 0: none.
     gamma : float
         Exponent applied to the scaled picture (vendors' windowing), 1: none.
+    clipped : float
+        Percentile above which exports clip intensities.
+    artefacts : Artefacts
     """
 
     sensitivity: FloatArray
@@ -114,6 +118,8 @@ class Measurement:
     margins: tuple[int, int, int, int]
     sharpening: float
     gamma: float
+    clipped: float
+    artefacts: Artefacts
 
 
 def draw_measurement(
@@ -134,6 +140,8 @@ def draw_measurement(
         margins=(margins[0], margins[1], margins[2], margins[3]),
         sharpening=float(rng.uniform(0.2, 1.2)) if rng.random() < 0.35 else 0.0,
         gamma=float(np.exp(rng.normal(0, 0.15))) if rng.random() < 0.5 else 1.0,
+        clipped=float(rng.uniform(97, 99.5)) if rng.random() < 0.2 else 99.5,
+        artefacts=draw_artefacts(rng, spine, y, z),
     )
 
 
@@ -142,13 +150,13 @@ def _draw_sensitivity(rng: np.random.Generator, around: Surroundings, y: FloatAr
     spacing = float(z[0] - z[1])
     skin = np.interp(z, around.z, around.back).astype(np.float32)[:, None]
     depth = np.maximum(y.astype(np.float32)[None, :] - skin, 0)
-    reach = np.exp(rng.uniform(np.log(45), np.log(400)))
+    reach = np.exp(rng.uniform(np.log(60), np.log(500)))
     sharp = rng.uniform(1.0, 2.2)
     coil = 1 / (1 + (depth / np.float32(reach)) ** np.float32(sharp))
     centre, half = rng.uniform(z[-1], z[0]), (z[0] - z[-1]) * rng.uniform(0.45, 1.6)
     ends = np.exp(-(np.abs((z - centre) / half) ** 4)).astype(np.float32)[:, None]
     drift = smooth_noise(rng, (len(z), len(y)), (90 / spacing, 90 / spacing))
-    return coil * (0.05 + 0.95 * ends) * np.exp(np.float32(rng.uniform(0.02, 0.3)) * drift)
+    return coil * (0.15 + 0.85 * ends) * np.exp(np.float32(rng.uniform(0.02, 0.3)) * drift)
 
 
 def measure(rng: np.random.Generator, image: FloatArray, measurement: Measurement) -> FloatArray:
@@ -167,11 +175,11 @@ def measure(rng: np.random.Generator, image: FloatArray, measurement: Measuremen
     (H, W) float32 array
         Magnitude with Rician noise; not yet scaled.
     """
-    picture = image * measurement.sensitivity
+    picture = spoil(image, measurement.artefacts) * measurement.sensitivity
     if max(measurement.blur) > 0.2:
         picture = gaussian_filter(picture, measurement.blur, truncate=3.0)
     bright = np.percentile(picture.ravel()[::7], 90)
-    noise = rng.standard_normal((2, *image.shape), dtype=np.float32) * np.float32(measurement.noise * bright)
+    noise = draw_noise(rng, measurement.artefacts) * np.float32(measurement.noise * bright)
     picture = np.hypot(picture + noise[0], noise[1])
     if measurement.sharpening > 0:
         soft = gaussian_filter(picture, 1.0, truncate=2.0)
@@ -184,9 +192,9 @@ def measure(rng: np.random.Generator, image: FloatArray, measurement: Measuremen
     return picture
 
 
-def scale_robustly(image: FloatArray, gamma: float = 1.0) -> FloatArray:
-    """Map the 0.5 and 99.5 percentiles to 0 and 1, clip, apply an exponent; float32 of the same shape."""
+def scale_robustly(image: FloatArray, gamma: float = 1.0, clipped: float = 99.5) -> FloatArray:
+    """Map the 0.5 and `clipped` percentiles to 0 and 1, clip, apply an exponent; float32 of the same shape."""
     sample = image.ravel()[:: max(1, image.size // 40000)]
-    low, high = np.percentile(sample, (0.5, 99.5))
+    low, high = np.percentile(sample, (0.5, clipped))
     scaled = np.clip((image - low) / max(high - low, 1e-6), 0, 1)
     return (scaled if gamma == 1.0 else scaled ** np.float32(gamma)).astype(np.float32)

@@ -4,7 +4,7 @@ import numpy as np
 
 from lookonce.synth.curve import FloatArray, IndexArray
 from lookonce.synth.geometry import Spine
-from lookonce.synth.shapes import ellipse, rounded
+from lookonce.synth.shapes import bar, ellipse, rounded
 from lookonce.synth.sheet import Sheet
 from lookonce.synth.tissues import Tissue
 
@@ -55,8 +55,10 @@ def _paint_gaps(
     gap = np.minimum(np.minimum(behind + 3, reach + 1 - behind), thin)
     mottled = np.clip(fattiness + 0.35 * sheet.noise["medium"] + 0.25 * sheet.noise["streak"], 0, 1)
     sheet.paint(gap, Tissue.GRISTLE, toward=Tissue.FAT, amount=mottled)
-    yellow = np.minimum(2.0 - np.abs(behind - 0.5 - 0.15 * np.abs(offset)), end)
-    sheet.paint(np.minimum(yellow, 14 - np.abs(sheet.v)), Tissue.LIGAMENT, toward=Tissue.GRISTLE, amount=0.4)
+    # The two yellow ligaments leave a cleft of fat at the mid-line.
+    yellow = np.minimum(1.7 - np.abs(behind - 1.5 - 0.15 * np.abs(offset)), end)
+    yellow = np.minimum(yellow, bar(np.abs(sheet.v), 1.5 + sheet.noise["coarse"], 14))
+    sheet.paint(yellow, Tissue.LIGAMENT, toward=Tissue.GRISTLE, amount=0.4)
     top = np.minimum(0.7 - np.abs(behind - reach - 1.2), thin)
     sheet.paint(np.minimum(top, spine.bottom("S3") - sheet.s), Tissue.LIGAMENT)
 
@@ -74,22 +76,29 @@ def _paint_processes(
     f32, bodies = np.float32, spine.bodies
     half = bodies.process_half_height.astype(f32)[index]
     along = np.clip(behind / np.maximum(length, 1), 0, 1)
-    lumpy = 1.2 * sheet.noise["coarse"]
+    lumpy = spine.findings.lumpy * (sheet.noise["coarse"] + 0.5 * sheet.noise["medium"])
+    swelling = 0.55 + 0.6 * np.sin(np.float32(2.4) * along) ** 2
     blade = rounded(
-        half * (0.62 + 0.42 * along) - np.abs(offset) + lumpy * 0.4, np.minimum(length - behind, behind + 1.5), 3.0
+        half * swelling - np.abs(offset) + lumpy * 0.5,
+        np.minimum(length - behind + 0.7 * lumpy, behind + 1.5 + 0.5 * lumpy),
+        spine.findings.process_corner,
     )
     aside = np.abs(sheet.v - bodies.process_aside.astype(f32)[index] * along)
     blade = np.minimum(blade, 4.2 - aside + 0.5 * lumpy)
     width = bodies.half_width.astype(f32)[index] * 0.75
-    lamina = rounded(0.85 * half + 1.5 - np.abs(offset + 2), np.minimum(behind + 0.5, 6.0 * spine.size - behind), 2.5)
+    # Laminae overlap like shingles: each runs backwards on its way down.
+    slant = offset + 3 - 0.7 * (behind - 2)
+    lamina = rounded(0.6 * half + 1 - np.abs(slant) + 0.5 * lumpy, bar(behind, -0.5, 7.0 * spine.size), 2.5)
     lamina = np.minimum(lamina, width - np.abs(sheet.v))
-    lamina = np.minimum(lamina, np.abs(sheet.v) - 1.5)
+    lamina = np.minimum(lamina, np.abs(sheet.v) - 3.5)
     bone = np.where(length > 1, np.maximum(blade, lamina), f32(-9))
     bone = np.minimum(bone, sheet.s - spine.dens_height)
-    sheet.paint(bone + 0.5, Tissue.CORTEX)
+    uneven = np.clip(0.7 + 0.5 * sheet.noise["coarse"] + 0.5 * sheet.noise["medium"], 0.05, 2)
+    islands = 0.25 * sheet.noise["coarse"] + 0.25 * sheet.noise["medium"]
+    sheet.paint(bone + 0.4, Tissue.CORTEX)
     sheet.paint(
-        bone + 0.5 - cortex,
+        bone + 0.4 - cortex * uneven,
         Tissue.MARROW,
         toward=Tissue.FATTY_MARROW,
-        amount=np.clip(0.3 + 0.2 * sheet.noise["coarse"], 0, 1),
+        amount=np.clip(spine.findings.process_fat + islands, 0, 1),
     )

@@ -37,7 +37,7 @@ def draw_canal_look(rng: np.random.Generator) -> CanalLook:
     """Draw the looks of a canal."""
     waves = np.stack([rng.uniform(8, 22, 3), rng.uniform(1, 4, 3), rng.uniform(0, 6.3, 3)], 1)
     flow = rng.uniform(0.1, 0.8) if rng.random() < 0.3 else 0.0
-    return CanalLook(rng.uniform(0.3, 0.8), rng.uniform(0.2, 1.0), waves, flow)
+    return CanalLook(rng.uniform(0.05, 0.5), rng.uniform(0.2, 1.0), waves, flow)
 
 
 def paint_canal(sheet: Sheet, spine: Spine, look: CanalLook) -> None:
@@ -49,13 +49,14 @@ def paint_canal(sheet: Sheet, spine: Spine, look: CanalLook) -> None:
     canal = profiles.canal.astype(f32)[node]
     half_width = profiles.canal_half_width.astype(f32)[node]
     behind = -(sheet.u + profiles.step_off.astype(f32)[node])
-    if float(np.abs(sheet.v).max()) > float(profiles.canal_half_width.min()) - 2:
-        _paint_foramina(sheet, spine, behind, canal)
+    beside = np.abs(sheet.v) - half_width + 3
+    if beside.max() > 0:
+        _paint_foramina(sheet, spine, behind, canal, beside)
     keep = side_scale(sheet.v, half_width)
     outside = np.where(keep > 0, f32(0), f32(20))
     until = np.minimum(spine.bottom("S5") - sheet.s, sheet.s + 3)
     wall = np.minimum(canal / 2 * keep - np.abs(behind - canal / 2) - outside, until)
-    sheet.paint(wall + 0.5, Tissue.LIGAMENT)
+    sheet.paint(wall + 0.3 + 0.2 * sheet.noise["coarse"], Tissue.LIGAMENT)
     sheet.paint(wall, Tissue.EPIDURAL_FAT, toward=Tissue.LIGAMENT, amount=np.clip(0.25 * sheet.noise["medium"], 0, 1))
     front, back = profiles.sac_front[node], profiles.sac_back[node]
     taper = np.clip((spine.sac_end - sheet.s) / 25, 0, 1) ** f32(0.6)
@@ -88,12 +89,12 @@ def _paint_roots(sheet: Sheet, spine: Spine, look: CanalLook, sac: FloatArray, p
         sheet.paint(sac - 0.8, Tissue.CSF, toward=Tissue.LIGAMENT, amount=patches)
 
 
-def _paint_foramina(sheet: Sheet, spine: Spine, behind: FloatArray, canal: FloatArray) -> None:
-    """Beside the canal: fat with the nerve root at each disc, the pedicle at the upper half of each body."""
+def _paint_foramina(sheet: Sheet, spine: Spine, behind: FloatArray, canal: FloatArray, beside: FloatArray) -> None:
+    """Where `beside` (mm) is positive: fat with the nerve root at each disc, the pedicle at a body's upper half."""
     f32, bodies = np.float32, spine.bodies
     body = spine.profiles.body_index[sheet.node]
     disc = spine.profiles.disc_index[sheet.node]
-    spinal = np.minimum(sheet.s - spine.dens_height, spine.bottom("S3") - sheet.s)
+    spinal = np.minimum(np.minimum(sheet.s - spine.dens_height, spine.bottom("S3") - sheet.s), beside)
     aside = np.minimum(bodies.half_width.astype(f32)[body] + 6 - np.abs(sheet.v), spinal)
     hole = rounded(
         bar(behind, -1, canal + 2), 9 * spine.size - np.abs(sheet.s - spine.discs.centre.astype(f32)[disc] + 2), 6.0

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lookonce.synth.curve import FloatArray, IndexArray, Mask
+from lookonce.synth.findings import paint_implants
 from lookonce.synth.geometry import Spine, single_precision
 from lookonce.synth.shapes import bar, ellipse, rounded, side_scale
 from lookonce.synth.sheet import Sheet
@@ -22,7 +23,11 @@ class Marks:
     Attributes
     ----------
     cortex : float
-        Thickness of the dark border, mm.
+        Mean thickness of the dark border, mm; it is uneven, and fades where it is thin.
+    corner : float
+        Radius of a body's corners, mm.
+    mottle, gradient : float
+        Unevenness of the fatty share of marrow, and how it changes towards the end plates.
     ligament : float
         Thickness of the longitudinal ligaments, mm.
     vein : (K,) array
@@ -44,6 +49,9 @@ class Marks:
     """
 
     cortex: float
+    corner: float
+    mottle: float
+    gradient: float
     ligament: float
     vein: FloatArray
     vein_height: FloatArray
@@ -82,15 +90,18 @@ def draw_marks(rng: np.random.Generator, spine: Spine) -> Marks:
     )
     spot[rng.random(count) > 0.05, 2] = 0
     marks = Marks(
-        cortex=rng.uniform(0.7, 1.5),
+        cortex=rng.uniform(0.35, 1.1),
+        corner=rng.uniform(1.5, 4.0),
+        mottle=rng.uniform(0.08, 0.35),
+        gradient=rng.uniform(-0.15, 0.2),
         ligament=rng.uniform(0.4, 1.2),
         vein=rng.uniform(0.1, 0.5) * rng.uniform(0.3, 1.3, count),
         vein_height=rng.uniform(0.1, 0.9) * rng.uniform(0.4, 1.3, count),
         plate_change=plate,
         marrow=np.clip(rng.beta(1, 3) + rng.normal(0, 0.06, count) + 0.15 * sacral, 0, 1),
         nucleus_centre=rng.normal(0.5, 0.04, count),
-        nucleus_length=rng.uniform(0.3, 0.4) + rng.normal(0, 0.02, count),
-        nucleus_height=np.interp(np.arange(count), [0, 6, 17], [0.45, 0.55, 0.85])
+        nucleus_length=rng.uniform(0.32, 0.45) + rng.normal(0, 0.02, count),
+        nucleus_height=np.interp(np.arange(count), [0, 6, 17], [0.5, 0.65, 0.95])
         * rng.uniform(0.75, 1.2)
         * rng.uniform(0.85, 1.15, count),
         cleft=np.clip(rng.uniform(-0.3, 0.8) + rng.normal(0, 0.15, count), 0, 1),
@@ -141,18 +152,30 @@ def column_field(sheet: Sheet, spine: Spine) -> ColumnField:
     depth = depth_nodes.astype(f32)[sheet.node]
     u = sheet.u + profiles.step_off.astype(f32)[sheet.node]
     share = np.clip(u / depth, 0, 1)
+    ripple = 0.25 * sheet.noise["medium"] + 0.3 * sheet.noise["coarse"]
     keep = side_scale(sheet.v, np.interp(nodes, ends, np.repeat(bodies.half_width, 2)).astype(f32)[sheet.node], 3.0)
     front = (depth_nodes - waist_nodes * bodies.waist[index]).astype(f32)[sheet.node]
     rear = (0.35 * waist_nodes * bodies.waist[index]).astype(f32)[sheet.node]
     centre, reach = (front + rear) / 2, (front - rear) / 2
-    wall = reach * keep - np.abs(u - centre) - (keep <= 0) * np.float32(50)
+    wall = reach * keep - np.abs(u - centre) - (keep <= 0) * np.float32(50) + ripple * np.clip(u / 8, 0, 1)
     half = (
         discs.half_posterior.astype(f32)[disc] * (1 - share) * (1 - 2 * share)
         + discs.half_middle.astype(f32)[disc] * 4 * share * (1 - share)
         + discs.half_anterior.astype(f32)[disc] * share * (2 * share - 1)
     )
+    half = half + _dents(spine, sheet, disc, u, depth) + 0.8 * ripple * np.clip(u / 6, 0, 1) * np.minimum(half / 4, 1)
     plane = discs.centre.astype(f32)[disc] + discs.slope.astype(f32)[disc] * (u - discs.depth.astype(f32)[disc] / 2)
     return ColumnField(index[sheet.node], disc, u, share, wall, sheet.s - plane, half)
+
+
+def _dents(spine: Spine, sheet: Sheet, disc: IndexArray, u: FloatArray, depth: FloatArray) -> FloatArray:
+    """What hollow end plates and Schmorl nodes add to the half height of each disc, mm."""
+    dent = spine.findings.dent.astype(np.float32)[disc]
+    if not dent[..., 0].any():
+        return np.zeros_like(u)
+    above = sheet.s < spine.discs.centre.astype(np.float32)[disc]
+    side = np.where(dent[..., 3] > 0, above, ~above)
+    return dent[..., 0] * side * np.exp(-(((u - dent[..., 1] * depth) / np.maximum(dent[..., 2], 1)) ** 2))
 
 
 def paint_column(sheet: Sheet, spine: Spine, marks: Marks) -> None:
@@ -169,19 +192,26 @@ def paint_column(sheet: Sheet, spine: Spine, marks: Marks) -> None:
     fused = sacral & (field.disc < spine.names.index("S5"))
     plate = np.abs(field.gap) - field.half
     lip = spine.discs.bulge_anterior[field.disc] * np.clip(1 - plate / 4, 0, 1) * np.clip(2 * field.share - 1, 0, 1)
-    body = rounded(field.wall + lip, np.where(fused, np.float32(9), plate), 2.0)
+    body = rounded(field.wall + lip, np.where(fused, np.float32(9), plate), marks.corner)
     body = np.minimum(body, np.minimum(below + 4, end))
     _paint_bodies(sheet, spine, marks, field, body, plate)
     _paint_discs(sheet, spine, marks, field, sacral)
     _paint_dens(sheet, spine, marks)
+    middle = ((spine.bodies.top + spine.bodies.bottom) / 2).astype(np.float32)[field.body]
+    inside = np.minimum(field.half - np.abs(field.gap), field.wall - 2)
+    paint_implants(sheet, spine.findings, sheet.s - middle, field.body, field.disc, inside)
 
 
 def _paint_bodies(
     sheet: Sheet, spine: Spine, marks: Marks, field: ColumnField, body: FloatArray, plate: FloatArray
 ) -> None:
     f32 = np.float32
-    marrow = body + CORTEX_OUTSIDE - marks.cortex
-    fatty = marks.marrow.astype(f32)[field.body] + 0.12 * sheet.noise["medium"]
+    noise = sheet.noise
+    uneven = np.clip(0.8 + 0.4 * noise["coarse"] + 0.4 * noise["medium"], 0.1, 2)
+    marrow = body + CORTEX_OUTSIDE - marks.cortex * uneven
+    islands = 0.6 * noise["medium"] + 0.5 * noise["coarse"] + 0.5 * noise["fine"]
+    fatty = marks.marrow.astype(f32)[field.body] + marks.mottle * islands
+    fatty = fatty + marks.gradient * np.clip(1 - plate / 8, 0, 1)
     sheet.paint(body + CORTEX_OUTSIDE, Tissue.CORTEX)
     sheet.paint(marrow, Tissue.MARROW, toward=Tissue.FATTY_MARROW, amount=np.clip(fatty, 0, 1))
     lower = (field.gap < 0).astype(np.intp)
@@ -224,7 +254,8 @@ def _paint_discs(sheet: Sheet, spine: Spine, marks: Marks, field: ColumnField, s
     last = len(spine.names) - 1
     disc = np.where(field.disc < last, disc, f32(-9))
     sheet.paint(np.where(sacral, disc + 0.8, f32(-9)), Tissue.CORTEX)
-    sheet.paint(disc, Tissue.ANNULUS)
+    fusion = spine.findings.fusion.astype(f32)[field.disc]
+    sheet.paint(disc, Tissue.ANNULUS, toward=Tissue.MARROW, amount=fusion)
     health = (1 - discs.degeneration).astype(f32)[field.disc]
     centre = marks.nucleus_centre.astype(f32)[field.disc] * depth
     across = (field.u - centre) / (marks.nucleus_length.astype(f32)[field.disc] * depth)
@@ -237,7 +268,7 @@ def _paint_discs(sheet: Sheet, spine: Spine, marks: Marks, field: ColumnField, s
     )
     amount = np.clip(health - 0.5 * cleft + 0.08 * sheet.noise["medium"], 0, 1) * np.clip((1.05 - reach) * 3, 0, 1)
     nucleus = np.minimum((1.05 - reach) * field.half, disc)
-    sheet.paint(nucleus, Tissue.ANNULUS, toward=Tissue.NUCLEUS, amount=amount)
+    sheet.paint(np.where(fusion > 0, f32(-9), nucleus), Tissue.ANNULUS, toward=Tissue.NUCLEUS, amount=amount)
 
 
 def _paint_dens(sheet: Sheet, spine: Spine, marks: Marks) -> None:

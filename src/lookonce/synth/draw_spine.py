@@ -4,8 +4,10 @@ Everything that belongs to the vertebral column is drawn here, level by level wi
 """
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 
 from lookonce.synth.curve import STEP, FloatArray, Mask, SpineCurve, integrate_line
+from lookonce.synth.findings import Findings, draw_findings
 from lookonce.synth.geometry import Bodies, Discs, Profiles, Spine, single_precision
 from lookonce.synth.morphometry import (
     COCCYGEAL_BODIES,
@@ -13,9 +15,9 @@ from lookonce.synth.morphometry import (
     DENS_HEIGHT,
     SACRAL_BODIES,
     SACRUM_TOP_DEPTH,
-    VERTEBRAE,
     VertebraSize,
 )
+from lookonce.synth.variants import Variant, vertebrae_of
 
 HEAD_ROOM = 130.0
 """The line goes on this far above the dens, so that the head has spine coordinates too, mm."""
@@ -28,19 +30,20 @@ CORD_POSITION = ((0.25, 0.25, 0.1, 0.35), (0.6, 0.6, 0.5, 0.8))
 """Least and most backward place of the cord in the sac at C2, C7, T5 and T12: it takes the short way in every bend."""
 
 
-def random_spine(rng: np.random.Generator, vertebrae: tuple[VertebraSize, ...] = VERTEBRAE) -> Spine:
+def random_spine(rng: np.random.Generator, variant: Variant | None = None) -> Spine:
     """Draw a spine.
 
     Parameters
     ----------
     rng : numpy.random.Generator
-    vertebrae : tuple of VertebraSize
-        Bodies from C2 down to the coccyx.
+    variant : Variant, optional
+        Another number of vertebrae than 12 thoracic and 5 lumbar.
 
     Returns
     -------
     Spine
     """
+    vertebrae = vertebrae_of(variant)
     size = float(np.clip(rng.normal(1.03, 0.09), 0.78, 1.25))
     table = {
         field: np.array([getattr(row, field) for row in vertebrae])
@@ -49,20 +52,21 @@ def random_spine(rng: np.random.Generator, vertebrae: tuple[VertebraSize, ...] =
     }
     names = [row.name for row in vertebrae]
     wear = _degeneration(rng, names)
+    findings = draw_findings(rng, names, size)
     dens = DENS_HEIGHT * size * rng.uniform(0.88, 1.12)
     height = table["height"] * size * _wobble(rng, len(vertebrae), 0.05, 0.035)
     disc_height = table["disc"] * size * _wobble(rng, len(vertebrae), 0.1, 0.08) * (1 - 0.45 * wear**2)
     prominent = _prominent_remnants(rng, names)
     disc_height[prominent] *= rng.uniform(1.3, 2.2)
     top = dens + np.concatenate([[0.0], np.cumsum(height + disc_height)[:-1]])
-    bodies = _draw_bodies(rng, names, table, size, top, height)
-    discs = _draw_discs(rng, names, bodies, disc_height, wear, prominent)
-    curve = _draw_curve(rng, names, table, bodies, discs)
+    bodies = _draw_bodies(rng, names, table, size, top, height, findings)
+    discs = _draw_discs(rng, names, bodies, disc_height, wear, prominent, findings)
+    curve = _draw_curve(rng, names, table, bodies, discs, findings)
     profiles = _draw_profiles(rng, names, table, size, dens, curve, bodies, discs)
     sac_end = float(bodies.bottom[names.index("S2")] + rng.normal(0, 11) * size)
     depth = DENS_DEPTH * size * rng.uniform(0.9, 1.1)
     parts = (single_precision(bodies), single_precision(discs), single_precision(profiles))
-    return Spine(tuple(names), size, dens, depth, sac_end, curve, *parts)
+    return Spine(tuple(names), variant, size, dens, depth, sac_end, curve, *parts, single_precision(findings))
 
 
 def _wobble(rng: np.random.Generator, count: int, shared: float, single: float) -> FloatArray:
@@ -87,7 +91,13 @@ def _prominent_remnants(rng: np.random.Generator, names: list[str]) -> Mask:
 
 
 def _draw_bodies(
-    rng: np.random.Generator, names: list[str], table: dict, size: float, top: FloatArray, height: FloatArray
+    rng: np.random.Generator,
+    names: list[str],
+    table: dict,
+    size: float,
+    top: FloatArray,
+    height: FloatArray,
+    findings: Findings,
 ) -> Bodies:
     count = len(top)
     depth_bottom = table["depth"] * size * _wobble(rng, count, 0.05, 0.02)
@@ -100,8 +110,8 @@ def _draw_bodies(
         depth_top=depth_top,
         depth_bottom=depth_bottom,
         half_width=table["half_width"] * size,
-        waist=depth_bottom * rng.uniform(0.03, 0.1) * rng.uniform(0.6, 1.4, count),
-        process=length,
+        waist=depth_bottom * rng.uniform(0.04, 0.13) * rng.uniform(0.6, 1.4, count),
+        process=np.where(findings.opened, 0.0, length),
         process_half_height=table["process_half_height"] * size * _wobble(rng, count, 0.1, 0.1),
         process_slope=table["process_slope"] * rng.uniform(0.7, 1.2) + rng.normal(0, 0.05, count),
         process_aside=rng.normal(0, rng.uniform(0.3, 3.0), count),
@@ -115,35 +125,41 @@ def _draw_discs(
     height: FloatArray,
     wear: FloatArray,
     prominent: Mask,
+    findings: Findings,
 ) -> Discs:
     count = len(height)
     sacral = np.arange(count) >= count - SACRAL_BODIES - COCCYGEAL_BODIES
     reach = np.where(prominent, rng.uniform(0.8, 1.0, count), rng.uniform(0.45, 0.95, count))
     half = height / 2
     lumbar = np.clip((np.arange(count) - names.index("T10")) / 5, 0, 1)
-    belly = np.where(sacral, 1.0, 1.14 + 0.2 * lumbar - (0.1 + 0.15 * lumbar) * wear + rng.normal(0, 0.06, count))
+    belly = np.where(sacral, 1.0, 1.1 + 0.15 * lumbar - (0.1 + 0.15 * lumbar) * wear + rng.normal(0, 0.06, count))
     bulge = np.abs(rng.normal(0.3, 0.35, count)) + wear * rng.gamma(1.2, 0.8, count)
     bulge += (rng.random(count) < 0.1) * wear * rng.uniform(0, 4, count)
     scale = bodies.depth_bottom / 30
+    # A fractured body lost height in front of its upper end plate: the disc above it sinks into it there.
+    sunk = np.append(findings.wedge[1:], 0.0) / 2
     return Discs(
         centre=bodies.bottom + half,
         half_posterior=half * np.where(sacral, 0.9, 0.92),
         half_middle=half * belly,
-        half_anterior=half * np.where(sacral, 0.8, 1.12),
+        half_anterior=half * np.where(sacral, 0.8, 1.12) + sunk,
         depth=bodies.depth_bottom * np.where(sacral, reach, 0.99),
-        slope=np.where(sacral, 0.0, rng.normal(0, 0.03, count)),
+        slope=np.where(sacral, 0.0, rng.normal(0, 0.03, count)) + sunk / bodies.depth_bottom,
         bulge=np.where(sacral, -0.06 * bodies.depth_bottom, np.minimum(bulge * np.maximum(scale, 0.6), 5.5)),
         bulge_anterior=np.where(sacral, -0.05 * bodies.depth_bottom, rng.uniform(0, 1.5, count) + 1.5 * wear * scale),
         degeneration=np.where(sacral, rng.uniform(0.0, np.where(prominent, 0.5, 1.0)), wear),
     )
 
 
-def _draw_curve(rng: np.random.Generator, names: list[str], table: dict, bodies: Bodies, discs: Discs) -> SpineCurve:
+def _draw_curve(
+    rng: np.random.Generator, names: list[str], table: dict, bodies: Bodies, discs: Discs, findings: Findings
+) -> SpineCurve:
     """Direction of every body; between bodies it turns partly in the disc and partly along the bodies."""
     mean = np.asarray(table["angle"], float)
     region = np.array(["CTLS".index("S" if name.startswith("Co") else name[0]) for name in names])
     bend = np.array([rng.normal(1, 0.55), rng.normal(1, 0.35), rng.normal(1, 0.45), rng.normal(1, 0.2)])
     turns = np.diff(mean) * np.clip(bend, (-0.9, 0.2, -0.1, 0.5), (2.2, 1.8, 1.9, 1.5))[region[1:]]
+    turns -= np.degrees(findings.wedge / bodies.depth_bottom)[1:]
     angle = np.concatenate([[0.0], np.cumsum(turns + rng.normal(0, 1.1, len(turns)))])
     angle += rng.normal(0, 4) - np.mean((angle - mean)[region < 3])
     centre = (bodies.top + bodies.bottom) / 2
@@ -188,10 +204,11 @@ def _draw_profiles(
     canal = along(table["canal"]) * size * narrow
     lumbar = np.clip((s - at["L1"]) / 60, 0, 1)
     near_disc = np.interp(s, *_bumps(discs, bodies))
-    fat = rng.uniform(0.3, 1.2) + lumbar * rng.uniform(0.5, 3.5)
+    fat = rng.uniform(0.3, 1.2) + lumbar * rng.uniform(1.0, 6.0)
     low = np.clip((s - at["L4"]) / (at["S2"] - at["L4"]), 0, 1) ** 2
     front = _sac_front(s, dens, rng.uniform(0.6, 1.4) + low * rng.uniform(1, 6), discs)
-    back = canal - (0.5 + fat * near_disc + 0.3 * fat)
+    ripple = gaussian_filter1d(rng.normal(0, 1, len(s)), 4 / STEP) * rng.uniform(0.5, 3.0)
+    back = canal - (0.5 + fat * near_disc * _wobble(rng, len(s), 0.3, 0) + 0.3 * fat) + ripple
     return Profiles(
         step_off=np.interp(s, np.stack([bodies.top, bodies.bottom], 1).ravel(), np.repeat(slip, 2)),
         canal=canal,

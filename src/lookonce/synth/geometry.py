@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from lookonce.synth.curve import FloatArray, IndexArray, SpineCurve
-from lookonce.synth.morphometry import FIRST_DISC_LEVEL
+from lookonce.synth.findings import Findings
+from lookonce.synth.variants import Variant, disc_levels
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -124,7 +125,9 @@ class Spine:
     Attributes
     ----------
     names : tuple of str
-        The K bodies from C2 down.
+        The K bodies from C2 down, as `variants` names them.
+    variant : Variant or None
+        Where there are other than 12 thoracic and 5 lumbar ones.
     size : float
         Overall scale, 1 is the mean adult.
     dens_height, dens_depth : float
@@ -134,6 +137,7 @@ class Spine:
     """
 
     names: tuple[str, ...]
+    variant: Variant | None
     size: float
     dens_height: float
     dens_depth: float
@@ -142,6 +146,7 @@ class Spine:
     bodies: Bodies
     discs: Discs
     profiles: Profiles
+    findings: Findings
 
     def top(self, name: str) -> float:
         """Arc length of the upper end of a body, mm."""
@@ -160,14 +165,22 @@ class Spine:
         return [self.middle(name) for name in values], list(values.values())
 
 
-def truth_points(spine: Spine) -> tuple[FloatArray, IndexArray, FloatArray]:
+def truth_points(spine: Spine, *, counted_from: str = "both") -> tuple[FloatArray, IndexArray, FloatArray]:
     """Posterior tips of the discs and the places that only look like discs.
+
+    Parameters
+    ----------
+    spine : Spine
+    counted_from : {"both", "C2", "sacrum"}
+        See `variants.disc_levels`.
 
     Returns
     -------
-    points : (25, 3) array
-        World mm of the SCT levels 1 to 25; levels 1 and 2 sit behind the tip and the base of the dens.
-    levels : (25,) integer array
+    points : (N, 3) array
+        World mm of the N levels, 25 unless the spine is a numeric variant; the first two sit behind the tip and the
+        base of the dens.
+    levels : (N,) integer array
+        `Level` values.
     negatives : (M, 3) array
         World mm of the posterior ends of the sacral remnants.
     """
@@ -178,7 +191,7 @@ def truth_points(spine: Spine) -> tuple[FloatArray, IndexArray, FloatArray]:
     dens = spine.curve.to_world(np.array([0.0, spine.dens_height]), np.array([0.0, 0.0]))
     real = spine.names.index("S1")
     points = np.concatenate([dens, tips[:real]])
-    levels = np.concatenate([[1, 2], FIRST_DISC_LEVEL + np.arange(real)])
+    levels = np.concatenate([[1, 2], disc_levels(spine.variant, counted_from=counted_from)])
     return points, levels, tips[real : real + NAMED_NEGATIVES]
 
 

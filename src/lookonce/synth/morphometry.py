@@ -15,8 +15,6 @@ from dataclasses import dataclass
 
 SACRAL_BODIES = 5
 COCCYGEAL_BODIES = 3
-FIRST_DISC_LEVEL = 3
-"""SCT value of the first real disc, C2/C3."""
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ class Organs:
 
 def draw_organs(rng: np.random.Generator, spine: Spine) -> Organs:
     """Draw the organs of a person: the named ones near their places, bowel loops anywhere in the belly."""
-    plans = [*_PLANS, *(_draw_loop(rng) for _ in range(int(rng.integers(6, 16))))]
+    plans = [*_PLANS, *(_draw_loop(rng, spine) for _ in range(int(rng.integers(6, 16))))]
     count, size = len(plans), spine.size
     levels = np.array([spine.middle(plan.level) for plan in plans])
     centre = spine.curve.to_world(levels, np.zeros(count))
@@ -84,11 +84,11 @@ def draw_organs(rng: np.random.Generator, spine: Spine) -> Organs:
     )
 
 
-def _draw_loop(rng: np.random.Generator) -> _Plan:
+def _draw_loop(rng: np.random.Generator, spine: Spine) -> _Plan:
     content = Tissue(rng.choice(list(BOWEL_CONTENTS), p=list(BOWEL_CONTENTS.values())))
     width = rng.uniform(7, 18)
     radius = (width * rng.uniform(1, 2), width, width * rng.uniform(0.6, 1.6))
-    level = str(rng.choice(BOWEL_LEVELS))
+    level = str(rng.choice([level for level in BOWEL_LEVELS if level in spine.names]))
     return _Plan(level, rng.uniform(68, 125), rng.normal(0, 25), radius, content, Tissue.ORGAN, rng.uniform(0.8, 2.5))
 
 

@@ -12,6 +12,7 @@ from lookonce.synth.geometry import Spine
 from lookonce.synth.head import Head, draw_head, paint_head
 from lookonce.synth.sheet import Sheet
 from lookonce.synth.surroundings import Surroundings, draw_surroundings, paint_surroundings
+from lookonce.synth.variants import draw_variant
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def draw_person(rng: np.random.Generator) -> Person:
     -------
     Person
     """
-    spine = random_spine(rng)
+    spine = random_spine(rng, draw_variant(rng))
     marks = draw_marks(rng, spine)
     return Person(spine, marks, draw_canal_look(rng), draw_surroundings(rng, spine), draw_head(rng, spine))
 

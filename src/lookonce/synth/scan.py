@@ -7,13 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lookonce.anatomy import Level
 from lookonce.synth.acquisition import Measurement, View, draw_measurement, draw_view, measure, scale_robustly
+from lookonce.synth.artefacts import shift_fat
 from lookonce.synth.curve import FloatArray, IndexArray, Mask
-from lookonce.synth.geometry import truth_points
+from lookonce.synth.geometry import Spine, truth_points
 from lookonce.synth.person import Person, draw_person, paint_person
 from lookonce.synth.sheet import add_texture, lay_grid
 from lookonce.synth.signal import CONTRASTS, draw_signals
 from lookonce.synth.texture import draw_textures
+from lookonce.synth.tissues import property_table
 
 
 @dataclass(frozen=True)
@@ -29,13 +32,16 @@ class SimulatedSlab:
     points : (N, 2) float64 array
         Row and column of the posterior tip of each disc, sub-pixel, pixel centres at integers; only those inside.
     levels : (N,) integer array
-        SCT values of the points, 1 to 25, rising.
+        `Level` values of the points, from the head down.
     lateral : (N,) float64 array
         Signed distance from the slab's plane to the disc's own mid-sagittal plane, mm, right positive.
     negatives : (M, 2) float64 array
         Row and column of places that look like discs and are not (S1/S2, S2/S3, S3/S4), inside the image.
     field_of_view : str
         cervical, thoracic, lumbar or whole.
+    variant : str or None
+        Another number of vertebrae, where C2 and the sacrum are both in view: elsewhere nobody can tell, and the levels
+        are counted from the end that is in view, given 12 + 5.
     """
 
     image: FloatArray
@@ -45,6 +51,7 @@ class SimulatedSlab:
     lateral: FloatArray
     negatives: FloatArray
     field_of_view: str
+    variant: str | None = None
 
 
 @dataclass(frozen=True)
@@ -60,8 +67,10 @@ class SimulatedScan:
     points : (N, 3) array
         World mm of the posterior tips inside the volume.
     levels : (N,) integer array
-        SCT values of the points.
+        `Level` values of the points, from the head down.
     contrast, field_of_view : str
+    variant : str or None
+        As in `SimulatedSlab`.
     """
 
     image: FloatArray
@@ -70,6 +79,7 @@ class SimulatedScan:
     levels: IndexArray
     contrast: str
     field_of_view: str
+    variant: str | None = None
 
 
 def simulate_slab(
@@ -118,13 +128,14 @@ def simulate_slab(
     thickness = rng.uniform(1.0, 5.0)
     y, z = view.axes(spacing)
     measurement = draw_measurement(rng, person.spine, person.around, y, z)
-    painter = _Painter(rng, person, y, z, signal)
+    painter = _Painter(rng, person, y, z, signal, measurement)
     planes = middle + offset + thickness * np.array([-0.3, 0.3])
     ideal = np.mean([painter.paint(float(x)) for x in planes], axis=0)
-    image = scale_robustly(measure(rng, ideal, measurement), measurement.gamma)
-    points, levels, negatives = truth_points(person.spine)
+    image = scale_robustly(measure(rng, ideal, measurement), measurement.gamma, measurement.clipped)
+    points, _, negatives = truth_points(person.spine)
     pixels = _to_pixels(points, y, z)
     inside = _inside(pixels, image.shape, measurement)
+    levels, variant = _read_levels(person.spine, inside)
     false = _to_pixels(negatives, y, z)
     return SimulatedSlab(
         image=image,
@@ -134,6 +145,7 @@ def simulate_slab(
         lateral=points[inside, 0] - (middle + offset),
         negatives=false[_inside(false, image.shape, measurement)],
         field_of_view=view.name,
+        variant=variant,
     )
 
 
@@ -181,31 +193,40 @@ def simulate_scan(
     x = _mid_plane(person, view) + rng.normal(0, 2.5) + step * (np.arange(count) - (count - 1) / 2)
     y, z = view.axes(spacing)
     measurement = draw_measurement(rng, person.spine, person.around, y, z)
-    painter = _Painter(rng, person, y, z, signal)
+    painter = _Painter(rng, person, y, z, signal, measurement)
     parts = (0.0,) if step < 2 else (-0.25 * step, 0.25 * step)
     slices = [
         measure(rng, np.mean([painter.paint(float(at + part)) for part in parts], axis=0), measurement) for at in x
     ]
-    volume = scale_robustly(np.stack(slices), measurement.gamma)[:, ::-1, ::-1].transpose(0, 2, 1)
+    volume = scale_robustly(np.stack(slices), measurement.gamma, measurement.clipped)[:, ::-1, ::-1].transpose(0, 2, 1)
     affine = np.diag([step, spacing, spacing, 1.0])
     affine[:3, 3] = x[0], y[-1], z[-1]
-    points, levels, _ = truth_points(person.spine)
+    points, _, _ = truth_points(person.spine)
     voxels = (points - affine[:3, 3]) / (step, spacing, spacing)
     inside = np.all((voxels > -0.5) & (voxels < np.array(volume.shape) - 0.5), axis=1)
     inside &= _inside(_to_pixels(points, y, z), (len(z), len(y)), measurement)
+    levels, variant = _read_levels(person.spine, inside)
     turn = _draw_pose(rng)
     world = points[inside] @ turn[:3, :3].T + turn[:3, 3]
-    return SimulatedScan(np.ascontiguousarray(volume), turn @ affine, world, levels[inside], contrast, view.name)
+    volume = np.ascontiguousarray(volume)
+    return SimulatedScan(volume, turn @ affine, world, levels[inside], contrast, view.name, variant)
 
 
 class _Painter:
     """Paints planes of one person on one grid; planes share textures, so neighbours look alike."""
 
     def __init__(
-        self, rng: np.random.Generator, person: Person, y: FloatArray, z: FloatArray, signal: FloatArray
+        self,
+        rng: np.random.Generator,
+        person: Person,
+        y: FloatArray,
+        z: FloatArray,
+        signal: FloatArray,
+        measurement: Measurement,
     ) -> None:
         self._person = person
         self._signal = signal
+        self._artefacts = measurement.artefacts
         self._grid = lay_grid(person.spine.curve, y, z)
         self._textures = draw_textures(rng, (len(z), len(y)), float(z[0] - z[1]))
 
@@ -214,7 +235,17 @@ class _Painter:
         sheet = self._grid.blank(x, self._signal, self._textures)
         paint_person(sheet, self._person)
         add_texture(sheet)
-        return sheet.image
+        return shift_fat(sheet.image, property_table("fat").astype(np.float32)[sheet.label], self._artefacts)
+
+
+def _read_levels(spine: Spine, inside: Mask) -> tuple[IndexArray, str | None]:
+    """The levels as a reader of this view counts them, and the variant where the view shows it."""
+    _, named, _ = truth_points(spine)
+    above_sacrum, c2 = bool(inside[-1]), bool(inside[list(named).index(Level.C2_C3)])
+    if spine.variant is None or (above_sacrum and c2):
+        return named, spine.variant.name if spine.variant else None
+    lumbar = inside[spine.names.index("L1") + 1 :].any()  # the disc above body i is point i + 1
+    return truth_points(spine, counted_from="sacrum" if lumbar and not c2 else "C2")[1], None
 
 
 def _choose_contrast(rng: np.random.Generator, contrast: str) -> str:

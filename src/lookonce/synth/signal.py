@@ -14,7 +14,7 @@ CONTRASTS = ("t1", "t2", "pd", "stir", "gre", "random-tissue")
 FAT_T1 = (290.0, 370.0)
 FAST_ECHO_FAT_T2 = 160.0
 FAT_T2_STAR = 35.0
-DRIVEN_EQUILIBRIUM = (1.0, 1.7)
+DRIVEN_EQUILIBRIUM = (1.1, 2.2)
 """Gain of fluid in T2-weighted fast spin echoes with a restore pulse, which most spine protocols use."""
 
 
@@ -60,7 +60,7 @@ def _t1(rng: np.random.Generator, field: int) -> FloatArray:
 
 def _t2(rng: np.random.Generator, field: int) -> FloatArray:
     fat_kept = 1.0 if rng.random() < 0.85 else rng.uniform(0, 0.3)
-    return _spin_echo(rng, field, rng.uniform(1500, 5500), rng.uniform(65, 140), fat_kept=fat_kept)
+    return _spin_echo(rng, field, rng.uniform(2200, 6000), rng.uniform(70, 140), fat_kept=fat_kept)
 
 
 def _pd(rng: np.random.Generator, field: int) -> FloatArray:
@@ -135,7 +135,7 @@ def _flow(rng: np.random.Generator, signals: FloatArray, contrast: str) -> Float
         signals[Tissue.BLOOD] *= rng.uniform(0.5, 2.0)
     else:
         signals[Tissue.BLOOD] *= rng.choice([rng.uniform(0.02, 0.2), rng.uniform(0.2, 1.0)], p=[0.75, 0.25])
-    signals[Tissue.CSF] *= rng.uniform(0.65, 1.0)
+    signals[Tissue.CSF] *= rng.uniform(0.75, 1.0)
     return signals
 
 

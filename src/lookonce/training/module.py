@@ -53,6 +53,14 @@ class DiscTraining(lightning.LightningModule):
         """The network to keep: the averaged one where there is one."""
         return self.network if self.averaged is None else self.averaged.module
 
+    def start_from(self, trained: nn.Module) -> None:
+        """Take over the weights of a trained network; raises UsageError if it is another one than the recipe's."""
+        try:
+            for network in (self.network, self.result):
+                network.load_state_dict(trained.state_dict())
+        except RuntimeError as error:
+            raise UsageError("the run to start from trained another network; choose a run of the same model") from error
+
     def training_step(self, batch: dict[str, Tensor], _index: int) -> Tensor:
         """Loss of one batch; its parts are logged as `train/*`."""
         parts = self._loss_parts(self.network, batch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import json
 import platform
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any
 import lightning
 import torch
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
-from safetensors.torch import save_model
+from safetensors import SafetensorError
+from safetensors.torch import load_model, save_model
 from torch.utils.data import DataLoader
 
 from lookonce import __version__
@@ -21,13 +23,15 @@ from lookonce.datasets.stream import PictureStream
 from lookonce.errors import InputError, UsageError
 from lookonce.io.files import write_text
 from lookonce.io.lists import read_subjects
+from lookonce.models.hourglass import StackedHourglass
 from lookonce.training.logs import only_progress, open_loggers
-from lookonce.training.module import DiscTraining
+from lookonce.training.module import DiscTraining, build_network
 from lookonce.training.recipe import Precision, Recipe, SourcePart
 
 #: Pictures of the fixed, unaugmented set that `val/*` is computed on after every epoch.
 VALIDATION_PICTURES = 48
 CHECKPOINT_FILE = "last.ckpt"
+WEIGHTS_FILE = "weights.safetensors"
 #: What torch calls a CPU's instructions for bfloat16 arithmetic (x86, then ARM).
 BF16_UNITS = ("amx_bf16", "avx512_bf16", "bf16")
 
@@ -39,6 +43,7 @@ def train(
     out: Path,
     resume: bool = False,
     cache: Path | None = None,
+    start: Path | None = None,
     progress: bool = True,
 ) -> Path:
     """Train a recipe; everything lands in `out`.
@@ -54,6 +59,8 @@ def train(
         Go on from `last.ckpt`; the result equals that of an undisturbed run.
     cache : Path, optional
         Folder for simulated pictures, to share them between runs; by default one inside `out`.
+    start : Path, optional
+        Folder of a finished run of the same network, whose weights this one starts from.
     progress : bool
         Show progress bars on stderr.
 
@@ -68,7 +75,7 @@ def train(
         If the run folder holds a run and `resume` is not set, or one of another recipe and it is; or the recipe does
         not fit together.
     InputError
-        If the data is not there.
+        If the data, or the run to start from, is not there.
     """
     checkpoint = out / CHECKPOINT_FILE if (out / CHECKPOINT_FILE).exists() else None
     if checkpoint is not None:
@@ -76,13 +83,15 @@ def train(
     keep_freed_memory()
     lightning.seed_everything(recipe.seed, verbose=False)
     module = DiscTraining(recipe)
+    if start is not None:
+        module.start_from(load_run(start)[1])
     stream = RunData(recipe, data, cache or out / "pictures", stride=module.network.output_stride)
     with only_progress():
         trainer = _trainer(recipe, out, progress, done_steps=_steps_done(checkpoint))
         if checkpoint is None and trainer.is_global_zero:
             write_text(out / "recipe.json", recipe.model_dump_json(indent=1))
         trainer.fit(module, datamodule=stream, ckpt_path=checkpoint, weights_only=True)
-    weights = out / "weights.safetensors"
+    weights = out / WEIGHTS_FILE
     if trainer.is_global_zero:
         save_model(module.result, str(weights))
         record = {
@@ -91,9 +100,22 @@ def train(
             "python": platform.python_version(),
             "precision": trainer.precision,
             "steps": trainer.global_step,
+            "started_from": None if start is None else _sha256(start / WEIGHTS_FILE),
         }
         (out / "run.json").write_text(json.dumps(record, indent=1))
     return weights
+
+
+def load_run(run: Path) -> tuple[Recipe, StackedHourglass]:
+    """The recipe and trained network of a run folder, in evaluation mode; raises InputError if it is none."""
+    try:
+        recipe = Recipe.model_validate_json((run / "recipe.json").read_text())
+        network = build_network(recipe)
+        load_model(network, str(run / WEIGHTS_FILE))
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{run}: not a finished training run ({reason}); train it to the end first") from error
+    return recipe, network.eval()
 
 
 class RunData(lightning.LightningDataModule):
@@ -131,6 +153,10 @@ class RunData(lightning.LightningDataModule):
             start=start,
             length=length,
         )
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def usable_precision(wanted: Precision) -> Precision:
