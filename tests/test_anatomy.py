@@ -2,10 +2,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lookonce.anatomy import ADULT_SPACING, NUMBERINGS, REGULAR_LEVELS, Level
+from lookonce.anatomy import ADULT_SPACING, NUMBERINGS, REGULAR_LEVELS, USUAL_COUNT, VARIANT_SHARES, Level
 
+VARIANT_LEVELS = ("T12/T13", "T13/L1", "L5/L6", "L6/S1", "L4/S1", "T11/L1")
 #: Discs that SPINEPS numbers like their regular neighbour, for it names a disc after the vertebra above it.
-SPINEPS_TWINS = {Level.T12_T13, Level.L5_L6}
+SPINEPS_TWINS = {Level.T12_T13, Level.L5_L6, Level.L4_S1, Level.T11_L1}
 
 
 @pytest.mark.parametrize("numbering", NUMBERINGS)
@@ -42,7 +43,7 @@ def test_numbers_are_those_of_the_other_tools(label, sct, totalspineseg, spineps
 
 
 def test_levels_of_numeric_variants_take_a_neighbours_value_in_label_files():
-    assert [Level.from_label(name).nifti_value for name in ("T12/T13", "T13/L1", "L5/L6", "L6/S1")] == [20, 20, 25, 25]
+    assert [Level.from_label(name).nifti_value for name in VARIANT_LEVELS] == [20, 20, 25, 25, 25, 20]
     assert [level.nifti_value for level in REGULAR_LEVELS] == list(range(1, 26))
 
 
@@ -76,3 +77,23 @@ def test_spacing_has_a_plausible_entry_for_every_pair_of_neighbours():
     assert len(ADULT_SPACING.mean) == len(REGULAR_LEVELS) - 1
     assert all(10 < step < 45 for step in ADULT_SPACING.mean)
     assert 400 < ADULT_SPACING.between(3, 25) < 620
+
+
+@pytest.mark.parametrize("count", [USUAL_COUNT, *VARIANT_SHARES], ids=lambda count: str(count.name))
+def test_the_discs_of_a_count_leave_out_no_vertebra(count):
+    """Each disc is called by the vertebra above it and the one below it; neighbours share a vertebra."""
+    names = [level.label.split("/") for level in count.levels]
+    assert [below for _, below in names[:-1]] == [above for above, _ in names[1:]]
+    assert len(names) == 24 + count.extra
+    vertebrae = [below for _, below in names]
+    assert sum(name.startswith("T") for name in vertebrae) == count.thoracic
+    assert sum(name.startswith("L") for name in vertebrae) == count.lumbar
+
+
+@pytest.mark.parametrize("count", [USUAL_COUNT, *VARIANT_SHARES], ids=lambda count: str(count.name))
+def test_every_disc_of_a_count_has_a_usual_distance_to_the_next(count):
+    steps = ADULT_SPACING.steps(count)
+    assert len(steps) == len(count.levels) - 1
+    assert set(steps) <= set(ADULT_SPACING.mean)
+    usual = ADULT_SPACING.between(2, 25)
+    assert sum(steps) - usual == pytest.approx(count.extra * 30, abs=6)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.conftest import ALL_ORIENTATIONS, Scan, make_scan, orientations, scans
 
-from lookonce.anatomy import NUMBERINGS, REGULAR_LEVELS, Level
+from lookonce.anatomy import NUMBERINGS, REGULAR_LEVELS, USUAL_COUNT, VARIANT_SHARES, Level
 from lookonce.geometry import voxel_to_world
 from lookonce.landmarks import Disc, DiscLabels, nearest_voxel
 
@@ -150,3 +150,18 @@ def test_discs_are_found_by_level_or_number():
 def test_the_nearest_voxel_is_always_one_of_the_image(point):
     voxel = nearest_voxel(tuple(point), (5, 6, 7), affine=np.diag([2.0, 2, 2, 1]))
     assert all(0 <= index < length for index, length in zip(voxel, (5, 6, 7), strict=True))
+
+
+@pytest.mark.parametrize("count", [USUAL_COUNT, *VARIANT_SHARES], ids=lambda count: str(count.name))
+def test_a_label_volume_and_the_variant_beside_it_read_back_every_level_of_a_whole_spine(count):
+    levels = [level for level in count.levels if level.nifti_value >= 16]
+    labels = DiscLabels(Disc(level, (4.0, 5.0, 200.0 - 25 * place)) for place, level in enumerate(levels))
+    volume, _ = labels.to_volume((10, 10, 210), affine=np.eye(4))
+    assert DiscLabels.from_volume(volume, affine=np.eye(4)).recounted(count.name) == labels
+
+
+def test_voxels_of_one_disc_are_averaged_however_they_are_spread():
+    volume = np.zeros((10, 10, 40))
+    volume[3, 3, (20, 27)] = 25
+    (disc,) = DiscLabels.from_volume(volume, affine=np.eye(4))
+    assert (disc.level, disc.world_mm) == (Level.L5_S1, (3.0, 3.0, 23.5))

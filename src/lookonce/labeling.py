@@ -162,6 +162,7 @@ def label(
         level_shift=numbering.level_shift,
         uncertain=bool(numbering.doubts),
         counted_from=numbering.counted_from,
+        variant=numbering.variant,
         warnings=[*image.warnings, *numbering.hints, *numbering.doubts],
         seconds=time.perf_counter() - started,
         model=session.identity,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lookonce.anatomy import Level
+from lookonce.anatomy import Level, VertebraCount
 from lookonce.geometry import FloatArray, voxel_to_world, world_to_voxel
 
 CSV_COLUMNS = ("level", "name", "x_mm", "y_mm", "z_mm", "confidence")
@@ -88,7 +88,8 @@ class DiscLabels:
         """Read a label volume, (X, Y, Z), one value a disc; several voxels of a value are averaged.
 
         Values are rounded (files hold floats such as 5.9999). Values that are no disc in the numbering, such as
-        SCT's 49 and 50 for the medulla and pons, are passed over.
+        SCT's 49 and 50 for the medulla and pons, are passed over. Two places far apart with the SCT value 20 or 25 are
+        the two discs of a T13 or an L6.
         """
         voxels = np.argwhere(np.asarray(data) > 0.5)
         values = np.rint(np.asarray(data)[tuple(voxels.T)]).astype(int)
@@ -98,14 +99,29 @@ class DiscLabels:
                 level = Level.from_number(value, numbering)
             except ValueError:
                 continue
-            centre = voxels[values == value].mean(axis=0, keepdims=True)
-            points[level] = _triple(voxel_to_world(centre, affine=affine)[0])
+            places = voxel_to_world(voxels[values == value].astype(np.float64), affine=affine)
+            upper = _upper_of_two(places)
+            if numbering == "sct" and level in _TWINS and upper.any():
+                points[_TWINS[level][0]] = _triple(places[upper].mean(axis=0))
+                level, places = _TWINS[level][1], places[~upper]
+            points[level] = _triple(places.mean(axis=0))
         if numbering == "spineps":
             # SPINEPS names a disc after the vertebra above it: 119 lies above T13, not L1, where T13's disc is there.
             for below, regular, variant in _SPINEPS_VARIANTS:
                 if below in points and regular in points:
                     points[variant] = points.pop(regular)
         return cls(Disc(level, point) for level, point in points.items())
+
+    def recounted(self, variant: str | None) -> DiscLabels:
+        """The same discs with the names that a variant gives to L5/S1 and T12/L1, which a label volume cannot tell.
+
+        `variant` is the name of a `VertebraCount`; any other changes nothing.
+        """
+        renamed = {
+            VertebraCount(lumbar=4).name: {Level.L5_S1: Level.L4_S1},
+            VertebraCount(thoracic=11).name: {Level.T12_L1: Level.T11_L1},
+        }.get(variant, {})
+        return DiscLabels(replace(disc, level=renamed.get(disc.level, disc.level)) for disc in self._discs)
 
     def to_volume(
         self, shape: tuple[int, int, int], *, affine: FloatArray, numbering: str = "sct"
@@ -203,11 +219,33 @@ def _triple(point: Iterable[float]) -> tuple[float, float, float]:
     return x, y, z
 
 
+def _upper_of_two(places: FloatArray) -> NDArray[np.bool_]:
+    """Which of the world points (N, 3) belong to the upper one of two discs; none where all are of one disc."""
+    height = places[:, 2]
+    order = np.sort(height)
+    gaps = np.diff(order)
+    if not len(gaps) or gaps.max() < APART_MM:
+        return np.zeros(len(places), dtype=bool)
+    return height > order[gaps.argmax()]
+
+
+#: Voxels of one label value further apart than this are two discs: more than a disc's height, less than the way to the
+#: next one.
+APART_MM = 15.0
+#: SCT value to the discs that share it: with a T13 two discs are 20, with an L6 two are 25.
+_TWINS = {Level.T12_L1: (Level.T12_T13, Level.T13_L1), Level.L5_S1: (Level.L5_L6, Level.L6_S1)}
 #: (a disc that proves the variant, the regular reading of the value above it, the true one)
 _SPINEPS_VARIANTS = (
     (Level.T13_L1, Level.T12_L1, Level.T12_T13),
     (Level.L6_S1, Level.L5_S1, Level.L5_L6),
 )
-_BETWEEN = {Level.T12_T13: 19.4, Level.T13_L1: 19.8, Level.L5_L6: 24.4, Level.L6_S1: 24.8}
+_BETWEEN = {
+    Level.T12_T13: 19.4,
+    Level.T13_L1: 19.8,
+    Level.L5_L6: 24.4,
+    Level.L6_S1: 24.8,
+    Level.L4_S1: 24.9,
+    Level.T11_L1: 19.9,
+}
 #: T12/T13 takes the place of T12/L1 in a spine with T13, and so on; decimals only put them in order.
 _ANATOMICAL_ORDER = {level: _BETWEEN.get(level, float(level)) for level in Level}

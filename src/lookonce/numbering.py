@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from lookonce.anatomy import Level
+from lookonce.anatomy import USUAL_COUNT, VARIANT_SHARES, Level, VertebraCount
 from lookonce.decode.chain import Chain, decode_chain
 from lookonce.decode.evidence import Evidence, anchors_in_view, levels_by_localizer
 from lookonce.decode.heatmaps import Candidates
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 #: A numbering less probable than this is marked uncertain.
 CERTAIN_FROM = 0.9
+#: Unusual numbers of vertebrae that are together more probable than this are reported.
+VARIANT_FROM = 0.5
+#: Fewer discs than this do not reach from C2 to the sacrum, whatever the spine.
+FEWEST_TO_COUNT = 18
 UNANCHORED = "neither C2 nor S1 is wholly in view, so the levels are counted from look-alikes; check the numbering"
 USELESS_LOCALIZER = (
     "the localizer shares fewer than two discs with this scan and was not used; "
@@ -51,6 +55,8 @@ class Numbering:
         Why the numbering is uncertain; empty where it is certain.
     hints : list of str
         What the user should know besides.
+    variant : str or None
+        The unusual number of vertebrae, where both ends are in view and show it.
     """
 
     picked: NDArray[np.integer]
@@ -60,6 +66,7 @@ class Numbering:
     counted_from: str
     doubts: list[str] = field(default_factory=list)
     hints: list[str] = field(default_factory=list)
+    variant: str | None = None
 
 
 def number_discs(
@@ -87,11 +94,20 @@ def number_discs(
         known = levels_by_localizer(candidates, localizer.labels, _across(slabs))
         if known.any():
             guide, chain = localizer, decode(known=known)
+    counts = {USUAL_COUNT: 1.0}
+    if guide is None and first_level is None and len(chain.picked) >= FEWEST_TO_COUNT:
+        chains = {USUAL_COUNT: chain, **{count: decode(count=count) for count in VARIANT_SHARES}}
+        # Only who sees both ends can count what lies between them.
+        seen = {count: of for count, of in chains.items() if of is chain or len(_anchors(of, candidates, slabs)) == 2}
+        counts = _count_vertebrae(seen)
+        chain = chains[next(iter(counts))]
     level_shift = chain.level_shift if guide is None else _sum_of_shifts(chain.level_shift, guide.level_shift)
     evidence = Evidence(_anchors(chain, candidates, slabs), first_level is not None, guide is not None)
     doubts = _doubts(level_shift, evidence, guide)
     if guide is not None and _contradicts(alone, chain, candidates, slabs):
         doubts.insert(0, CONTRADICTING_LOCALIZER)
+    count = next(iter(counts))
+    doubts += _count_doubts(counts)
     return Numbering(
         picked=chain.picked,
         levels=chain.levels,
@@ -100,6 +116,7 @@ def number_discs(
         counted_from=evidence.describe(chain.levels.tolist()),
         doubts=doubts,
         hints=[] if localizer is guide else [USELESS_LOCALIZER],
+        variant=count.name,
     )
 
 
@@ -123,6 +140,33 @@ def room_beyond(candidates: Candidates, slabs: SlabStack) -> tuple[float, float]
         return 0.0, 0.0
     above, below = _heights(candidates, slabs)
     return float(above.min()), float(below.min())
+
+
+def _count_vertebrae(chains: dict[VertebraCount, Chain]) -> dict[VertebraCount, float]:
+    """The probability of each number of vertebrae, the one to report first."""
+    shares = {USUAL_COUNT: 1 - sum(VARIANT_SHARES.values()), **VARIANT_SHARES}
+    scores = np.array([np.log(shares[count]) + chain.log_evidence for count, chain in chains.items()])
+    posterior = dict(zip(chains, np.exp(scores - np.logaddexp.reduce(scores)).tolist(), strict=True))
+    unusual = {count: share for count, share in posterior.items() if count.extra}
+    reported = max(unusual, key=lambda count: unusual[count]) if sum(unusual.values()) >= VARIANT_FROM else USUAL_COUNT
+    return {reported: posterior.pop(reported), **posterior}
+
+
+def _count_doubts(counts: dict[VertebraCount, float]) -> list[str]:
+    """What to say of an unusual number of vertebrae, or of a usual one that is in doubt."""
+    (reported, share), *others = counts.items()
+    others.sort(key=lambda item: -item[1])
+    if reported.extra:
+        alike = [f"or {count.name}, {100 * other:.0f} %" for count, other in others if count.extra == reported.extra]
+        step = "more" if reported.extra > 0 else "less"
+        return [
+            f"{'; '.join([f'{reported.name}, {100 * share:.0f} %', *alike])}: between C2 and the sacrum, both in view, "
+            f"there is one disc {step} than usual; check the numbering"
+        ]
+    if share >= CERTAIN_FROM:
+        return []
+    count, other = others[0]
+    return [f"the number of vertebrae is uncertain: 12 + 5 at {100 * share:.0f} %, {count.name} at {100 * other:.0f} %"]
 
 
 def _heights(candidates: Candidates, slabs: SlabStack) -> tuple[FloatArray, FloatArray]:

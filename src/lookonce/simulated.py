@@ -79,10 +79,12 @@ def _encode_image(scan: SimulatedScan) -> bytes:
 
 
 def _sidecar(scan: SimulatedScan, seed: int, index: int) -> bytes:
+    values = [level.nifti_value for level in truth(scan).levels]
     record = {
         "SpatialReference": "orig",
         "GeneratedBy": [{"Name": "LookOnce synth", "Version": __version__}],
-        "AnnotatedLevels": [int(scan.levels.min()), int(scan.levels.max())] if len(scan.levels) else None,
+        "AnnotatedLevels": [min(values), max(values)] if values else None,
+        "Variant": scan.variant,
         "Simulated": {"seed": seed, "index": index, "contrast": scan.contrast, "field_of_view": scan.field_of_view},
         "Points": truth(scan).to_records(),
     }

@@ -9,42 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from tests.spines import CLASSES, FLAT, candidates_at, counted_spine, named, says, spine
 
-from lookonce.anatomy import ADULT_SPACING, Level
+from lookonce.anatomy import ADULT_SPACING, USUAL_COUNT, VARIANT_SHARES, Level
 from lookonce.decode.chain import FIRST, LAST, SMALLEST_SHARE, ChainSettings, _Lattice, decode_chain
-from lookonce.decode.heatmaps import Candidates
-
-CLASSES = LAST + 1
-FLAT = np.full(CLASSES, -np.log(CLASSES))
-
-
-def candidates_at(points, probability=0.9, evidence: NDArray | None = None) -> Candidates:
-    """Candidates at world points (N, 3) in mm, with flat evidence unless given."""
-    world = np.asarray(points, dtype=np.float64).reshape(-1, 3)
-    heights = np.broadcast_to(np.asarray(probability, dtype=np.float64), len(world)).copy()
-    evidence = np.tile(FLAT, (len(world), 1)) if evidence is None else evidence
-    return Candidates(slab=world.copy(), world_mm=world, probability=heights, evidence=evidence)
-
-
-def spine(levels, stature: float = 1.0) -> NDArray:
-    """World points (N, 3) of the discs of some SCT levels of a straight, upright spine, C1/C2 at the origin."""
-    heights = [-stature * ADULT_SPACING.between(FIRST, level) if level > FIRST else 0.0 for level in levels]
-    return np.column_stack([np.zeros(len(heights)), np.zeros(len(heights)), heights])
-
-
-def says(level: int, share: float = 0.9) -> NDArray:
-    """Evidence, (CLASSES,) log-probabilities, of a network that takes a place for this disc."""
-    names = np.full(CLASSES, (1 - share) / (CLASSES - 1))
-    names[level] = share
-    return np.log(names)
-
-
-def named(levels, told: dict[int, int]) -> NDArray:
-    """Evidence (N, CLASSES): flat but at the positions in `told`, where the network names a level."""
-    evidence = np.tile(FLAT, (len(levels), 1))
-    for position, level in told.items():
-        evidence[position] = says(level)
-    return evidence
 
 
 @st.composite
@@ -61,7 +29,13 @@ def small_problems(draw: st.DrawFn) -> _Lattice:
     first = draw(st.one_of(st.none(), st.integers(FIRST, LAST)))
     settings_ = ChainSettings(most_missed=draw(st.integers(0, 2)), end_missed=draw(st.sampled_from([-1.0, -0.2])))
     return _Lattice(
-        candidates_at(points, probability, evidence), draw(room), draw(room), first, ADULT_SPACING, settings_
+        candidates_at(points, probability, evidence),
+        draw(room),
+        draw(room),
+        first,
+        draw(st.sampled_from([USUAL_COUNT, *VARIANT_SHARES])),
+        ADULT_SPACING,
+        settings_,
     )
 
 
@@ -98,14 +72,16 @@ def test_the_chain_finds_the_best_of_all_labellings_and_their_exact_shares(latti
         total += share
         for state in labelling:
             shares[state] += share
-    assert lattice.posterior() == pytest.approx(shares / total, abs=1e-9)
-    picked, values = lattice.best()
-    found = score(lattice, list(zip(picked, values - FIRST, strict=True))).max() if len(picked) else 0.0
+    posterior, log_evidence = lattice.posterior()
+    assert posterior == pytest.approx(shares / total, abs=1e-9)
+    assert log_evidence == pytest.approx(np.log(total))
+    picked, places = lattice.best()
+    found = score(lattice, list(zip(picked, places, strict=True))).max() if len(picked) else 0.0
     assert found == pytest.approx(best, abs=1e-9)
 
 
 def test_the_statures_are_a_distribution():
-    lattice = _Lattice(candidates_at([(0, 0, 0)]), np.inf, np.inf, None, ADULT_SPACING, ChainSettings())
+    lattice = _Lattice(candidates_at([(0, 0, 0)]), np.inf, np.inf, None, USUAL_COUNT, ADULT_SPACING, ChainSettings())
     assert np.exp(lattice.prior).sum() == pytest.approx(1)
     assert np.exp(np.log(lattice.statures) @ np.exp(lattice.prior)) == pytest.approx(1)
 
@@ -287,3 +263,13 @@ def test_candidates_of_known_level_number_all_the_others():
     assert chain.levels.tolist() == list(range(10, 16))
     assert chain.level_shift[0] > 0.95
     assert chain.confidence[2] > 0.95
+
+
+@pytest.mark.parametrize("count", [USUAL_COUNT, *VARIANT_SHARES], ids=lambda count: str(count.name))
+@pytest.mark.parametrize("stature", [0.9, 1.0, 1.12])
+def test_a_spine_named_at_both_ends_tells_how_many_vertebrae_it_has(count, stature):
+    candidates = counted_spine(count, stature)
+    chains = {other: decode_chain(candidates, count=other) for other in (USUAL_COUNT, *VARIANT_SHARES)}
+    best = max(chains, key=lambda other: chains[other].log_evidence)
+    assert best.extra == count.extra
+    assert chains[count].levels.tolist() == list(count.levels[1:])

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lookonce.anatomy import Level
+from lookonce.anatomy import USUAL_COUNT, VARIANT_SHARES, Level, VertebraCount
 from lookonce.synth.draw_spine import random_spine
 from lookonce.synth.geometry import truth_points
-from lookonce.synth.variants import VARIANTS, Variant, disc_levels
+from lookonce.synth.variants import disc_levels
 
 #: Level above, and the range in which the mean distance to the next posterior tip must lie, mm.
 #: Posterior body height plus disc height (Panjabi 1991, 1992; Gilad and Nissan 1986), widened by 10 %.
@@ -69,27 +69,18 @@ def test_the_grid_shortcut_agrees_with_the_exact_projection_near_the_spine(seed:
     assert np.median(np.abs(u - exact_u)[near]) < 0.05
 
 
-@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
-def test_a_variant_has_a_disc_more_or_less_and_names_of_its_own(variant: Variant) -> None:
-    spine = random_spine(np.random.default_rng(0), variant)
-    points, levels, _ = truth_points(spine)
-    assert len(points) == len(levels) == (26 if variant.twice else 24)
-    assert set(variant.discs) <= set(levels)
-    assert len(set(levels)) == len(levels)
+@pytest.mark.parametrize("count", VARIANT_SHARES, ids=lambda count: count.name)
+def test_a_variant_has_a_disc_more_or_less_and_names_of_its_own(count: VertebraCount) -> None:
+    points, levels, _ = truth_points(random_spine(np.random.default_rng(0), count))
+    assert len(points) == len(levels) == 25 + count.extra
+    assert np.array_equal(levels[1:], count.levels)
     assert np.all(np.diff(points[:, 2]) < 0), "from the head down"
 
 
-@pytest.mark.parametrize("variant", [None, *VARIANTS], ids=lambda variant: variant.name if variant else "usual")
-def test_one_end_alone_shows_no_variant(variant: Variant | None) -> None:
-    from_above, from_below = (disc_levels(variant, counted_from=end) for end in ("C2", "sacrum"))
+@pytest.mark.parametrize("count", [USUAL_COUNT, *VARIANT_SHARES], ids=lambda count: str(count.name))
+def test_one_end_alone_shows_no_variant(count: VertebraCount) -> None:
+    from_above, from_below = (disc_levels(count, counted_from=end) for end in ("C2", "sacrum"))
     assert from_above[0] == Level.C2_C3
     assert from_below[-1] == Level.L5_S1
     assert np.all(np.diff(from_above) == 1)
-    assert np.array_equal(from_above, from_below) == (variant is None)
-
-
-def test_the_names_of_a_variant_are_the_names_of_its_vertebrae() -> None:
-    """Each disc is called by the vertebra above and the one below it, and no vertebra is left out."""
-    for variant in (None, *VARIANTS):
-        names = [Level(int(level)).label.split("/") for level in disc_levels(variant, counted_from="both")]
-        assert [below for _, below in names[:-1]] == [above for above, _ in names[1:]]
+    assert np.array_equal(from_above, from_below) == (count == USUAL_COUNT)

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from lookonce.anatomy import Level
+from lookonce.anatomy import ABOVE_SACRUM, Level
 from lookonce.datasets.samples import UNNAMED, SlabSample
 from lookonce.errors import InputError
 from lookonce.geometry import FloatArray, sagittal_slabs, scale_intensity, world_to_voxel
@@ -143,7 +143,7 @@ def nameable_levels(levels: NDArray[np.integer], variant: str | None) -> NDArray
     if variant is None:
         return levels.astype(np.int64)
     values = np.array([Level(int(level)).nifti_value for level in levels])
-    above_sacrum = np.isin(levels, [Level.L5_S1, Level.L6_S1, Level.L4_S1])
+    above_sacrum = np.isin(levels, ABOVE_SACRUM)
     return np.where((values <= Level.T9_T10) | above_sacrum, values, UNNAMED).astype(np.int64)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lookonce.anatomy import ADULT_SPACING, Level, SpacingPrior
+from lookonce.anatomy import ADULT_SPACING, USUAL_COUNT, Level, SpacingPrior, VertebraCount
 from lookonce.decode.heatmaps import Candidates
 from lookonce.geometry import FloatArray
 
@@ -68,18 +68,22 @@ class Chain:
     picked : (N,) int array
         Indices of the picked candidates, from the head down.
     levels : (N,) int array
-        Their SCT values.
+        Their `Level` values.
     confidence : (N,) array
         Probability that the candidate is a disc of that level, over all labellings.
     level_shift : dict of int to float
         Probability that the true level is the given one plus the key, averaged over the discs; sums to 1. Shifts
         below `SMALLEST_SHARE` are left out, 0 never.
+    log_evidence : float
+        Log-probability of the candidates under all labellings, up to a constant that only they determine: what
+        different counts of vertebrae are compared by.
     """
 
     picked: np.ndarray
     levels: np.ndarray
     confidence: FloatArray
     level_shift: dict[int, float]
+    log_evidence: float = 0.0
 
 
 def decode_chain(
@@ -89,6 +93,7 @@ def decode_chain(
     room_below_mm: float = np.inf,
     first_level: int | None = None,
     known: np.ndarray | None = None,
+    count: VertebraCount = USUAL_COUNT,
     spacing: SpacingPrior = ADULT_SPACING,
     settings: ChainSettings | None = None,
 ) -> Chain:
@@ -106,6 +111,8 @@ def decode_chain(
         is, and whether levels were missed further down.
     known : (N,) int array, optional
         SCT value of each candidate whose level is known from elsewhere, 0 for the others.
+    count : VertebraCount
+        The levels that there are.
     spacing : SpacingPrior
     settings : ChainSettings, optional
 
@@ -114,19 +121,23 @@ def decode_chain(
     Chain
         Empty when no labelling is better than none.
     """
-    lattice = _Lattice(candidates, room_above_mm, room_below_mm, first_level, spacing, settings or ChainSettings())
+    lattice = _Lattice(
+        candidates, room_above_mm, room_below_mm, first_level, count, spacing, settings or ChainSettings()
+    )
     if known is not None:
         lattice.fix(known)
-    picked, levels = lattice.best()
+    picked, places = lattice.best()
+    levels = lattice.levels[places]
     if len(picked) == 0:
         return Chain(picked, levels, np.zeros(0), {})
-    rows = lattice.posterior()[picked]
-    return Chain(picked, levels, rows[np.arange(len(picked)), levels - FIRST], _shift_shares(rows, levels))
+    posterior, log_evidence = lattice.posterior()
+    rows = posterior[picked]
+    return Chain(picked, levels, rows[np.arange(len(picked)), places], _shift_shares(rows, places), log_evidence)
 
 
-def _shift_shares(rows: FloatArray, levels: np.ndarray) -> dict[int, float]:
-    """Mean posterior over the discs of every offset from the given levels; tiny shares are left out of the sum."""
-    offsets = FIRST + np.arange(rows.shape[1]) - levels[:, None]
+def _shift_shares(rows: FloatArray, places: np.ndarray) -> dict[int, float]:
+    """Mean posterior over the discs of every offset from the given places; tiny shares are left out of the sum."""
+    offsets = np.arange(rows.shape[1]) - places[:, None]
     shares = {int(offset): float(rows[offsets == offset].sum()) for offset in np.unique(offsets)}
     least = SMALLEST_SHARE * sum(shares.values())
     kept = {offset: share for offset, share in shares.items() if offset == 0 or share >= least}
@@ -138,10 +149,12 @@ class _Lattice:
     """Scores of all labellings: states are (stature, candidate, level).
 
     A labelling of one stature scores ``prior + start[first] + node[each] + steps[each] + end[last]``; picking nothing
-    scores 0. Levels are counted from `FIRST` in all arrays.
+    scores 0. Levels are counted from the first of `levels` in all arrays.
 
     Attributes
     ----------
+    levels : (levels,) int array
+        `Level` values, from the head down.
     prior : (statures,) array
         Log-probability of each stature; sums to 1.
     node : (N, levels) array
@@ -158,44 +171,47 @@ class _Lattice:
         room_above_mm: float,
         room_below_mm: float,
         first_level: int | None,
+        count: VertebraCount,
         spacing: SpacingPrior,
         settings: ChainSettings,
     ) -> None:
         self.settings = settings
+        self.levels = np.array(count.levels, dtype=int)
         statures = np.linspace(-2, 2, 9) * spacing.stature_spread
         self.statures = np.exp(statures)
         self.prior = -0.5 * (statures / spacing.stature_spread) ** 2
         self.prior -= np.logaddexp.reduce(self.prior)
-        self.node = _node_scores(candidates, settings)
-        levels = range(FIRST, LAST + 1)
+        self.node = _node_scores(candidates, count, settings)
+        down = np.concatenate([[0.0], np.cumsum(spacing.steps(count))])
         # C1/C2 is no disc and often out of sight: nobody is charged for leaving it out.
-        above = [[spacing.between(other, level) for other in range(FIRST + 1, level)] for level in levels]
-        below = [[spacing.between(level, other) for other in range(level + 1, LAST + 1)] for level in levels]
+        above = [down[place] - down[1:place] for place in range(len(down))]
+        below = [down[place + 1 :] - down[place] for place in range(len(down))]
         heights = candidates.world_mm[:, 2]
         room_above = room_above_mm + heights.max(initial=-np.inf) - heights
         room_below = room_below_mm + heights - heights.min(initial=np.inf)
         self.start = _end_scores(above, room_above, self.statures, settings)
         self.end = _end_scores(below, room_below, self.statures, settings)
         if first_level is not None:
-            self.start[:, :, np.array(levels) != first_level] = -np.inf
-        self.steps = self._step_scores(candidates.world_mm, spacing)
+            self.start[:, :, self.levels != first_level] = -np.inf
+        self.steps = self._step_scores(candidates.world_mm, down, spacing.own_spread)
 
     def fix(self, known: np.ndarray) -> None:
         """Leave candidates with a known SCT value, (N,) and 0 for none, no other level."""
-        levels = np.arange(FIRST, LAST + 1)
-        self.node[(known[:, None] > 0) & (known[:, None] != levels)] = -np.inf
+        self.node[(known[:, None] > 0) & (known[:, None] != self.levels)] = -np.inf
 
-    def _step_scores(self, points: FloatArray, spacing: SpacingPrior) -> list[FloatArray]:
-        """How well the distance from one candidate to the next fits the levels, for all `steps`."""
+    def _step_scores(self, points: FloatArray, down: FloatArray, own_spread: float) -> list[FloatArray]:
+        """How well the distance from one candidate to the next fits the levels, for all `steps`.
+
+        `down` is the way from the first level to each, mm.
+        """
         offsets = points[None, :] - points[:, None]
         distance = np.linalg.norm(offsets, axis=2)
         steep = -offsets[..., 2] > 0.35 * distance  # the next disc lies below, not beside or above
         steps = []
         for jump in range(1, self.settings.most_missed + 2):
-            below = [min(level + jump, LAST) for level in range(FIRST, LAST + 1)]
-            mean = np.array([spacing.between(level, lower) for level, lower in enumerate(below, start=FIRST)])
-            expected = mean * self.statures[:, None]  # (statures, levels)
-            spread = spacing.own_spread * expected / np.sqrt(jump) + 1.5
+            below = np.minimum(np.arange(len(down)) + jump, len(down) - 1)
+            expected = (down[below] - down) * self.statures[:, None]  # (statures, levels)
+            spread = own_spread * expected / np.sqrt(jump) + 1.5
             error = (distance[None, :, :, None] - expected[:, None, None, :]) / spread[:, None, None, :]
             # Heavy tails: a fused or collapsed level must not break the chain.
             score = np.logaddexp(-0.5 * error**2, -4.0 - 0.02 * error**2) + (jump - 1) * self.settings.missed
@@ -223,14 +239,17 @@ class _Lattice:
                 backward[:, i, :-jump] = np.logaddexp(backward[:, i, :-jump], leaving)
         return backward
 
-    def posterior(self) -> FloatArray:
-        """Probability (N, levels) that a candidate is picked with a level, over all labellings and statures."""
+    def posterior(self) -> tuple[FloatArray, float]:
+        """Probability (N, levels) that a candidate is picked with a level, over all labellings and statures.
+
+        And the logarithm of the sum over all of them.
+        """
         forward = self._forward(np.logaddexp) + self.prior[:, None, None]
         total = np.logaddexp.reduce((forward + self.end).ravel(), initial=0.0)  # 0: nothing is picked
-        return np.exp(np.logaddexp.reduce(forward + self._backward(), axis=0) - total)
+        return np.exp(np.logaddexp.reduce(forward + self._backward(), axis=0) - total), float(total)
 
     def best(self) -> tuple[np.ndarray, np.ndarray]:
-        """Candidates and levels of the best labelling over all statures; empty when none beats picking nothing."""
+        """Candidates and places in `levels` of the best labelling; empty when none beats picking nothing."""
         forward = self._forward(np.maximum)
         final = forward + self.end + self.prior[:, None, None]
         if final.max(initial=0.0) <= 0:
@@ -241,8 +260,8 @@ class _Lattice:
         while state is not None:
             path.append(state)
             state = self._came_from(forward[stature], stature, *state)
-        picked, levels = np.array(path[::-1]).T
-        return picked, levels + FIRST
+        picked, places = np.array(path[::-1]).T
+        return picked, places
 
     def _came_from(self, forward: FloatArray, stature: int, j: int, level: int) -> tuple[int, int] | None:
         """The state before (candidate j, level) in the best labelling, or None where that begins there."""
@@ -256,16 +275,31 @@ class _Lattice:
         return place
 
 
-def _node_scores(candidates: Candidates, settings: ChainSettings) -> FloatArray:
+def _node_scores(candidates: Candidates, count: VertebraCount, settings: ChainSettings) -> FloatArray:
     """Score (N, levels) of picking each candidate with each level."""
     probability = np.clip(candidates.probability, 1e-4, 1 - 1e-4)
     odds = np.log(probability / (1 - probability))
     neutral = np.log(settings.disc_threshold / (1 - settings.disc_threshold))
-    names = np.exp(candidates.evidence[:, FIRST : LAST + 1]) @ _confusion(settings)
-    count = LAST - FIRST + 1
-    named = np.log((1 - settings.name_floor) * names + settings.name_floor / count)
+    said = np.exp(candidates.evidence[:, FIRST : LAST + 1])
+    names = said @ _confusion(settings) @ _names_of(count)
+    choices = LAST - FIRST + 1
+    named = np.log((1 - settings.name_floor) * names + settings.name_floor / choices)
     # Relative to knowing nothing, so that evidence for a name is evidence for a disc and a clear "no disc" is against.
-    return (odds - neutral)[:, None] + settings.name_weight * (named + np.log(count))
+    return (odds - neutral)[:, None] + settings.name_weight * (named + np.log(choices))
+
+
+def _names_of(count: VertebraCount) -> FloatArray:
+    """Matrix (usual level, level) of what the levels of `count` are called by who expects the usual number.
+
+    Down to T9/T10 they are called as counted from C2, the one above the sacrum as counted from there; those between
+    may be called either way.
+    """
+    total, usual = len(count.levels), LAST - FIRST + 1
+    from_above, from_below = np.eye(usual, total), np.eye(usual, total, total - usual)
+    names = (from_above + from_below) / 2
+    sure = Level.T9_T10 - FIRST + 1
+    names[:, :sure], names[:, -1] = from_above[:, :sure], from_below[:, -1]
+    return names
 
 
 def _confusion(settings: ChainSettings) -> FloatArray:
@@ -276,7 +310,7 @@ def _confusion(settings: ChainSettings) -> FloatArray:
 
 
 def _end_scores(
-    beyond: list[list[float]], room: FloatArray, statures: FloatArray, settings: ChainSettings
+    beyond: list[FloatArray], room: FloatArray, statures: FloatArray, settings: ChainSettings
 ) -> FloatArray:
     """Price (statures, N, levels) of the levels past an end that the picture has room for but that were not found.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lookonce.anatomy import Level
+from lookonce.anatomy import ABOVE_SACRUM, Level
 from lookonce.decode.heatmaps import Candidates
 from lookonce.geometry import FloatArray
 from lookonce.landmarks import DiscLabels
@@ -30,7 +30,8 @@ class Evidence:
     Attributes
     ----------
     anchors : tuple of Level
-        Those of C2/C3 and L5/S1 that are in view with the whole vertebra that tells them from their neighbours.
+        Those of C2/C3 and L5/S1 (or whatever disc lies above the sacrum) that are in view with the whole vertebra that
+        tells them from their neighbours.
     first_level : bool
         The user named the topmost disc.
     localizer : bool
@@ -78,9 +79,9 @@ def anchors_in_view(levels: Sequence[int], above_mm: FloatArray, below_mm: Float
     above_mm, below_mm : (N,) arrays
         Height of picture above and below each disc.
     """
-    height = {Level.C2_C3: above_mm, Level.L5_S1: below_mm}
     named = np.asarray(levels)
-    return tuple(level for level in height if (height[level][named == level] >= ANCHOR_VIEW_MM).any())
+    heights = {Level.C2_C3: above_mm[named == Level.C2_C3], Level.L5_S1: below_mm[np.isin(named, ABOVE_SACRUM)]}
+    return tuple(level for level, height in heights.items() if (height >= ANCHOR_VIEW_MM).any())
 
 
 def levels_by_localizer(candidates: Candidates, localizer: DiscLabels, normal: FloatArray) -> np.ndarray:

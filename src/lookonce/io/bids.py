@@ -80,13 +80,17 @@ def labelled_scans(root: str | Path) -> list[LabelledScan]:
 def read_labels(path: str | Path, *, numbering: str = "sct") -> DiscLabels:
     """Read a label file: one value a disc, rounded, as points in RAS+ world mm of the file's own affine.
 
+    The variant that a sidecar names decides what the disc above a sacrum, or above L1, is called.
+
     Raises
     ------
     InputError
-        If the file cannot be read or is no NIfTI image.
+        If the file cannot be read or is no NIfTI image, or its sidecar is no JSON object.
     """
     image = read_volume(path)
-    return DiscLabels.from_volume(image.data, affine=image.affine, numbering=numbering)
+    labels = DiscLabels.from_volume(image.data, affine=image.affine, numbering=numbering)
+    variant = read_sidecar(path).get("Variant")
+    return labels.recounted(variant) if isinstance(variant, str) else labels
 
 
 def read_sidecar(path: str | Path) -> dict[str, object]:

@@ -6,6 +6,7 @@ Everything that belongs to the vertebral column is drawn here, level by level wi
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from lookonce.anatomy import USUAL_COUNT, VertebraCount
 from lookonce.synth.curve import STEP, FloatArray, Mask, SpineCurve, integrate_line
 from lookonce.synth.findings import Findings, draw_findings
 from lookonce.synth.geometry import Bodies, Discs, Profiles, Spine, single_precision
@@ -17,7 +18,7 @@ from lookonce.synth.morphometry import (
     SACRUM_TOP_DEPTH,
     VertebraSize,
 )
-from lookonce.synth.variants import Variant, vertebrae_of
+from lookonce.synth.variants import vertebrae_of
 
 HEAD_ROOM = 130.0
 """The line goes on this far above the dens, so that the head has spine coordinates too, mm."""
@@ -30,20 +31,19 @@ CORD_POSITION = ((0.25, 0.25, 0.1, 0.35), (0.6, 0.6, 0.5, 0.8))
 """Least and most backward place of the cord in the sac at C2, C7, T5 and T12: it takes the short way in every bend."""
 
 
-def random_spine(rng: np.random.Generator, variant: Variant | None = None) -> Spine:
+def random_spine(rng: np.random.Generator, count: VertebraCount = USUAL_COUNT) -> Spine:
     """Draw a spine.
 
     Parameters
     ----------
     rng : numpy.random.Generator
-    variant : Variant, optional
-        Another number of vertebrae than 12 thoracic and 5 lumbar.
+    count : VertebraCount
 
     Returns
     -------
     Spine
     """
-    vertebrae = vertebrae_of(variant)
+    vertebrae = vertebrae_of(count)
     size = float(np.clip(rng.normal(1.03, 0.09), 0.78, 1.25))
     table = {
         field: np.array([getattr(row, field) for row in vertebrae])
@@ -66,7 +66,7 @@ def random_spine(rng: np.random.Generator, variant: Variant | None = None) -> Sp
     sac_end = float(bodies.bottom[names.index("S2")] + rng.normal(0, 11) * size)
     depth = DENS_DEPTH * size * rng.uniform(0.9, 1.1)
     parts = (single_precision(bodies), single_precision(discs), single_precision(profiles))
-    return Spine(tuple(names), variant, size, dens, depth, sac_end, curve, *parts, single_precision(findings))
+    return Spine(tuple(names), count, size, dens, depth, sac_end, curve, *parts, single_precision(findings))
 
 
 def _wobble(rng: np.random.Generator, count: int, shared: float, single: float) -> FloatArray:

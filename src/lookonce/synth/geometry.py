@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from lookonce.anatomy import VertebraCount
 from lookonce.synth.curve import FloatArray, IndexArray, SpineCurve
 from lookonce.synth.findings import Findings
-from lookonce.synth.variants import Variant, disc_levels
+from lookonce.synth.variants import disc_levels
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -126,8 +127,7 @@ class Spine:
     ----------
     names : tuple of str
         The K bodies from C2 down, as `variants` names them.
-    variant : Variant or None
-        Where there are other than 12 thoracic and 5 lumbar ones.
+    count : VertebraCount
     size : float
         Overall scale, 1 is the mean adult.
     dens_height, dens_depth : float
@@ -137,7 +137,7 @@ class Spine:
     """
 
     names: tuple[str, ...]
-    variant: Variant | None
+    count: VertebraCount
     size: float
     dens_height: float
     dens_depth: float
@@ -191,7 +191,7 @@ def truth_points(spine: Spine, *, counted_from: str = "both") -> tuple[FloatArra
     dens = spine.curve.to_world(np.array([0.0, spine.dens_height]), np.array([0.0, 0.0]))
     real = spine.names.index("S1")
     points = np.concatenate([dens, tips[:real]])
-    levels = np.concatenate([[1, 2], disc_levels(spine.variant, counted_from=counted_from)])
+    levels = np.concatenate([[1, 2], disc_levels(spine.count, counted_from=counted_from)])
     return points, levels, tips[real : real + NAMED_NEGATIVES]
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lookonce.anatomy import VertebraCount
 from lookonce.synth.arches import paint_arches
 from lookonce.synth.canal import CanalLook, draw_canal_look, paint_canal
 from lookonce.synth.column import Marks, draw_marks, paint_column
@@ -12,7 +13,7 @@ from lookonce.synth.geometry import Spine
 from lookonce.synth.head import Head, draw_head, paint_head
 from lookonce.synth.sheet import Sheet
 from lookonce.synth.surroundings import Surroundings, draw_surroundings, paint_surroundings
-from lookonce.synth.variants import draw_variant
+from lookonce.synth.variants import draw_count
 
 
 @dataclass(frozen=True)
@@ -26,18 +27,20 @@ class Person:
     head: Head
 
 
-def draw_person(rng: np.random.Generator) -> Person:
+def draw_person(rng: np.random.Generator, count: VertebraCount | None = None) -> Person:
     """Draw a person.
 
     Parameters
     ----------
     rng : numpy.random.Generator
+    count : VertebraCount, optional
+        How many vertebrae; drawn by default, with the shares of `anatomy.VARIANT_SHARES`.
 
     Returns
     -------
     Person
     """
-    spine = random_spine(rng, draw_variant(rng))
+    spine = random_spine(rng, draw_count(rng) if count is None else count)
     marks = draw_marks(rng, spine)
     return Person(spine, marks, draw_canal_look(rng), draw_surroundings(rng, spine), draw_head(rng, spine))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lookonce.anatomy import Level
+from lookonce.anatomy import Level, VertebraCount
 from lookonce.synth.acquisition import Measurement, View, draw_measurement, draw_view, measure, scale_robustly
 from lookonce.synth.artefacts import shift_fat
 from lookonce.synth.curve import FloatArray, IndexArray, Mask
@@ -157,6 +157,7 @@ def simulate_scan(
     spacing: float | None = None,
     slice_thickness: float | None = None,
     lateral_extent: float | None = None,
+    count: VertebraCount | None = None,
 ) -> SimulatedScan:
     """Simulate a sagittal stack.
 
@@ -172,6 +173,8 @@ def simulate_scan(
         Distance of neighbouring slices, mm; drawn from 1 to 5.
     lateral_extent : float, optional
         Left-right extent, mm; drawn from 35 to 75.
+    count : VertebraCount, optional
+        How many vertebrae; drawn by default.
 
     Returns
     -------
@@ -182,23 +185,23 @@ def simulate_scan(
     ValueError
         If the field of view or contrast is unknown.
     """
-    person = draw_person(rng)
+    person = draw_person(rng, count)
     view = draw_view(rng, person.spine, person.around, field_of_view)
     contrast = _choose_contrast(rng, contrast)
     signal = draw_signals(rng, contrast)
     spacing = rng.uniform(0.8 if view.name == "whole" else 0.5, 1.1) if spacing is None else spacing
     step = rng.uniform(1, 5) if slice_thickness is None else slice_thickness
     extent = rng.uniform(35, 75) if lateral_extent is None else lateral_extent
-    count = max(1, round(extent / step))
-    x = _mid_plane(person, view) + rng.normal(0, 2.5) + step * (np.arange(count) - (count - 1) / 2)
+    slices = max(1, round(extent / step))
+    x = _mid_plane(person, view) + rng.normal(0, 2.5) + step * (np.arange(slices) - (slices - 1) / 2)
     y, z = view.axes(spacing)
     measurement = draw_measurement(rng, person.spine, person.around, y, z)
     painter = _Painter(rng, person, y, z, signal, measurement)
     parts = (0.0,) if step < 2 else (-0.25 * step, 0.25 * step)
-    slices = [
+    planes = [
         measure(rng, np.mean([painter.paint(float(at + part)) for part in parts], axis=0), measurement) for at in x
     ]
-    volume = scale_robustly(np.stack(slices), measurement.gamma, measurement.clipped)[:, ::-1, ::-1].transpose(0, 2, 1)
+    volume = scale_robustly(np.stack(planes), measurement.gamma, measurement.clipped)[:, ::-1, ::-1].transpose(0, 2, 1)
     affine = np.diag([step, spacing, spacing, 1.0])
     affine[:3, 3] = x[0], y[-1], z[-1]
     points, _, _ = truth_points(person.spine)
@@ -242,8 +245,8 @@ def _read_levels(spine: Spine, inside: Mask) -> tuple[IndexArray, str | None]:
     """The levels as a reader of this view counts them, and the variant where the view shows it."""
     _, named, _ = truth_points(spine)
     above_sacrum, c2 = bool(inside[-1]), bool(inside[list(named).index(Level.C2_C3)])
-    if spine.variant is None or (above_sacrum and c2):
-        return named, spine.variant.name if spine.variant else None
+    if not spine.count.extra or (above_sacrum and c2):
+        return named, spine.count.name
     lumbar = inside[spine.names.index("L1") + 1 :].any()  # the disc above body i is point i + 1
     return truth_points(spine, counted_from="sacrum" if lumbar and not c2 else "C2")[1], None
 
