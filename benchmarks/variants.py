@@ -1,4 +1,4 @@
-"""Does counting from C2 to the sacrum find spines with an unusual number of vertebrae?
+"""Whether counting from C2 to the sacrum finds spines with an unusual number of vertebrae.
 
 Simulates whole spines, half of them with a variant, labels them, and keeps those whose truth shows C2 and the sacrum.
 Prints how many of the variants were reported and how many usual spines were called one.

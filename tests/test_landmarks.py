@@ -155,8 +155,8 @@ def test_the_nearest_voxel_is_always_one_of_the_image(point):
 @pytest.mark.parametrize("count", [USUAL_COUNT, *VARIANT_SHARES], ids=lambda count: str(count.name))
 def test_a_label_volume_and_the_variant_beside_it_read_back_every_level_of_a_whole_spine(count):
     levels = [level for level in count.levels if level.nifti_value >= 16]
-    labels = DiscLabels(Disc(level, (4.0, 5.0, 200.0 - 25 * place)) for place, level in enumerate(levels))
-    volume, _ = labels.to_volume((10, 10, 210), affine=np.eye(4))
+    labels = DiscLabels(Disc(level, (4.0, 5.0, 225.0 - 20 * place)) for place, level in enumerate(levels))
+    volume, _ = labels.to_volume((10, 10, 230), affine=np.eye(4))
     assert DiscLabels.from_volume(volume, affine=np.eye(4)).recounted(count.name) == labels
 
 
