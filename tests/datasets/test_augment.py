@@ -98,3 +98,27 @@ def test_levels_lateral_places_and_completeness_go_through_unchanged():
     assert crop.levels is sample.levels
     assert crop.lateral is sample.lateral
     assert crop.complete
+
+
+ONLY_SHORTER = Augmentation(remap=0, bias=0, noise=0, blur=0, erase=0, shorten=1, shortest_mm=30, longest_mm=60)
+
+
+@given(seeds)
+def test_a_shortened_picture_holds_a_band_and_only_the_points_in_it(seed):
+    sample = nothing_but_noise(seed)
+    crop = augmented(sample, SHAPE, SPACING, ONLY_SHORTER, np.random.default_rng(seed))
+    bright = np.flatnonzero(crop.image.max(axis=1) > 0)
+    assume(len(bright))
+    assert len(bright) == bright[-1] - bright[0] + 1 <= 60 / SPACING + 1
+    assert len(crop.points) == len(crop.levels) == len(crop.lateral)
+    rows = crop.points[(crop.points[:, 0] >= 0) & (crop.points[:, 0] < SHAPE[0]), 0]
+    assert np.all((rows >= bright[0] - 1) & (rows <= bright[-1] + 1))
+
+
+@given(seeds)
+def test_a_shortened_picture_shows_a_disc_where_the_whole_one_does(seed):
+    as_it_is = ONLY_SHORTER.model_copy(update={"shorten": 0})
+    whole = augmented(nothing_but_noise(), SHAPE, SPACING, as_it_is, np.random.default_rng(seed))
+    assume(np.any((whole.points[:, 0] >= 0) & (whole.points[:, 0] < SHAPE[0])))
+    crop = augmented(nothing_but_noise(), SHAPE, SPACING, ONLY_SHORTER, np.random.default_rng(seed))
+    assert len(crop.points) > 0

@@ -8,9 +8,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from lookonce.anatomy import VARIANT_SHARES, Level
 from lookonce.datasets import sources
-from lookonce.datasets.samples import SlabSample
-from lookonce.datasets.sources import FARTHEST_MM, BidsSource, PreparedSource, SimulatedSource
+from lookonce.datasets.samples import UNNAMED, SlabSample
+from lookonce.datasets.sources import FARTHEST_MM, BidsSource, PreparedSource, SimulatedSource, nameable_levels
 from lookonce.errors import InputError
 
 #: Voxels of the little scan in mm, its shape, and where its discs are, in voxels.
@@ -158,3 +159,17 @@ def test_a_prepared_set_gives_back_what_was_stored(tmp_path):
 def test_an_empty_prepared_set_says_so(tmp_path):
     with pytest.raises(InputError, match="holds no prepared pictures"):
         PreparedSource(tmp_path)
+
+
+@pytest.mark.parametrize("count", VARIANT_SHARES, ids=lambda count: count.name)
+def test_of_a_variant_only_what_every_spine_has_is_named(count):
+    levels = np.array(count.levels, dtype=int)
+    taught = nameable_levels(levels, count.name)
+    assert taught[-1] == Level.L5_S1
+    assert taught[levels <= Level.T9_T10].tolist() == list(range(2, 18))
+    assert set(taught[16:-1]) == {UNNAMED}
+
+
+def test_a_usual_spine_is_named_throughout():
+    levels = np.arange(2, 26)
+    assert nameable_levels(levels, None).tolist() == levels.tolist()

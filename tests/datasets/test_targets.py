@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lookonce.datasets.samples import SlabSample
+from lookonce.datasets.samples import UNNAMED, SlabSample
 from lookonce.datasets.targets import (
     LAST_DISC_LEVEL,
     LOOKALIKE_WEIGHT,
@@ -150,3 +150,18 @@ def test_a_listed_disc_outside_the_picture_is_visible_as_an_empty_map():
     target = levels_target(spine([(-60, 50), (20, 50)], [4, 5], complete=False), 1, LEVELS)
     assert target["visible"][2] == 1
     assert target["heat"][2].max() < 0.01
+
+
+def test_a_disc_without_a_name_is_a_disc_and_nothing_is_said_of_its_name():
+    sample = SlabSample(
+        image=np.zeros((64, 64), np.float32),
+        spacing=1.5,
+        points=np.array([[20.0, 30.0], [44.0, 30.0]]),
+        levels=np.array([UNNAMED, 25]),
+        lateral=np.zeros(2),
+    )
+    arrays = names_target(sample, 2, Target())
+    assert arrays["heat"][10, 15] == arrays["heat"][22, 15] == pytest.approx(1)
+    assert arrays["name"][10, 15] == 0
+    assert arrays["name"][22, 15] == 25
+    assert arrays["known"].min() == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import signal
 from pathlib import Path
@@ -194,3 +195,22 @@ def test_bfloat16_is_used_only_where_it_is_not_emulated(monkeypatch, wanted, uni
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: units)
     monkeypatch.setattr(torch.accelerator, "is_available", lambda: gpu)
     assert run_module.usable_precision(wanted) == used
+
+
+def test_a_run_starts_from_the_weights_of_another(undisturbed, tmp_path, monkeypatch):
+    monkeypatch.setattr(run_module, "VALIDATION_PICTURES", 2)
+    recipe = tiny_recipe("epochs=1", "steps_per_epoch=1", "optimizer.learning_rate=1e-12", "optimizer.weight_decay=0")
+    weights = train(recipe, data=None, out=tmp_path / "second", start=undisturbed, progress=False)
+    before, after = load_file(undisturbed / "weights.safetensors"), load_file(weights)
+    changed = [name for name in before if before[name].is_floating_point() and "running" not in name]
+    assert all(torch.allclose(before[name], after[name], atol=1e-6) for name in changed)
+    record = json.loads((tmp_path / "second" / "run.json").read_text())
+    assert record["started_from"] == hashlib.sha256((undisturbed / "weights.safetensors").read_bytes()).hexdigest()
+
+
+def test_a_run_to_start_from_must_be_finished_and_of_the_same_network(undisturbed, tmp_path):
+    with pytest.raises(InputError, match="not a finished training run"):
+        train(tiny_recipe(), data=None, out=tmp_path / "run", start=tmp_path, progress=False)
+    other = tiny_recipe("model.options={features: 24, depth: 1}")
+    with pytest.raises(UsageError, match="another network"):
+        train(other, data=None, out=tmp_path / "run", start=undisturbed, progress=False)
