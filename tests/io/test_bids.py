@@ -109,3 +109,10 @@ def test_the_development_data_are_found(spine_data, name, count):
         first, last = scan.annotated
         assert all(first <= level <= last for level in read_labels(scan.labels).levels)
         assert scan.image.is_file()
+
+
+def test_the_variant_in_the_sidecar_names_the_disc_above_the_sacrum(tmp_path):
+    path = save(tmp_path / f"sub-01_T2w{NEW}.nii.gz", {(1, 2, 6): 23, (1, 2, 3): 25})
+    assert [level.label for level in read_labels(path).levels] == ["L3/L4", "L5/S1"]
+    path.with_name(f"sub-01_T2w{NEW}.json").write_text(json.dumps({"Variant": "4 lumbar vertebrae"}))
+    assert [level.label for level in read_labels(path).levels] == ["L3/L4", "L4/S1"]

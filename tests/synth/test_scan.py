@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lookonce.anatomy import VARIANT_SHARES, Level, VertebraCount
 from lookonce.synth import SimulatedSlab, simulate_scan, simulate_slab
 
 CONTRASTS = ["t1", "t2", "pd", "stir", "gre", "random-tissue", "random"]
@@ -47,8 +48,9 @@ def test_a_slab_keeps_its_promises(seed: int) -> None:
         assert points.dtype == np.float64
         assert points.shape[1:] == (2,)
         assert np.all((points >= 0) & (points <= (rows - 1, columns - 1)))
-    assert np.all((slab.levels >= 1) & (slab.levels <= 25))
-    assert np.all(np.diff(slab.levels) > 0)
+    values = [Level(int(level)).nifti_value for level in slab.levels]
+    assert np.all(np.diff(values) > 0) or slab.variant
+    assert len(set(slab.levels.tolist())) == len(slab.levels)
     assert np.all(np.diff(slab.points[:, 0]) > 0), "levels run from superior to inferior"
 
 
@@ -99,3 +101,20 @@ def test_a_scan_holds_its_points_and_is_right_handed() -> None:
         lateral_extent=40,
     )
     assert scan.image.tobytes() == again.image.tobytes()
+
+
+@pytest.mark.parametrize("count", VARIANT_SHARES, ids=lambda count: count.name)
+@pytest.mark.parametrize("field_of_view", ["whole", "lumbar"])
+def test_a_variant_is_named_where_both_ends_show_it_and_counted_from_one_end_elsewhere(
+    count: VertebraCount, field_of_view: str
+) -> None:
+    protocol = {"field_of_view": field_of_view, "spacing": 1.5, "slice_thickness": 5.0, "lateral_extent": 20.0}
+    scans = [simulate_scan(np.random.default_rng(seed), **protocol, count=count) for seed in range(8)]
+    assert any(scan.variant for scan in scans) == (field_of_view == "whole")
+    for scan in scans:
+        if scan.variant:
+            assert scan.variant == count.name
+            assert {Level.C2_C3, count.levels[-1]} <= set(scan.levels.tolist()) <= {Level.C1_TOP, *count.levels}
+        else:
+            assert np.all(np.diff(scan.levels) > 0)
+            assert scan.levels.max(initial=0) <= Level.L5_S1
