@@ -18,8 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
+from lookonce.decode.certainty import features
 from lookonce.decode.chain import ChainSettings, decode_chain
-from lookonce.decode.evidence import anchors_in_view
+from lookonce.decode.evidence import Evidence, anchors_in_view
 from lookonce.decode.heatmaps import Candidates
 from lookonce.errors import LookOnceError
 from lookonce.evaluation import Change, Selection
@@ -69,7 +70,7 @@ class Outcome:
     stated: float
     true_share: float
     right: bool
-    features: tuple[float, ...]
+    features: np.ndarray
 
 
 def main() -> None:
@@ -146,13 +147,13 @@ def _outcome(piece: Piece, settings: ChainSettings) -> Outcome:
     true = piece.levels[chain.picked]
     known = true > 0
     if clear < FEWEST_CLEAR or not known.any():  # no answer: neither certain nor right
-        return Outcome(0.0, 0.0, False, (1.0, -9.0, 0.0, 0.0))
+        return Outcome(0.0, 0.0, False, features(0.0, Evidence()))
     (shift, count), *_ = Counter((true - chain.levels)[known].tolist()).most_common(1)
     stated = chain.level_shift.get(0, 0.0)
-    anchors = anchors_in_view(chain.levels.tolist(), piece.places_mm[0][chain.picked], piece.places_mm[1][chain.picked])
-    share = np.clip(stated, 1e-4, 1 - 1e-4)
-    features = (1.0, float(np.log(share / (1 - share))), float(bool(anchors)), float(np.log(len(chain.picked))))
-    return Outcome(stated, chain.level_shift.get(shift, 0.0), shift == 0 and 2 * count > known.sum(), features)
+    heights = (heights_mm[chain.picked] for heights_mm in piece.places_mm)
+    evidence = Evidence(*anchors_in_view(chain.levels.tolist(), *heights))
+    right = shift == 0 and 2 * count > known.sum()
+    return Outcome(stated, chain.level_shift.get(shift, 0.0), right, features(stated, evidence))
 
 
 def _weights(pieces: list[Piece]) -> np.ndarray:
@@ -196,13 +197,13 @@ def _report(
     for number in range(FOLDS):
         inside, outside = fold == number, fold != number
         chosen = int(score[:, outside].sum(axis=1).argmax())
-        features, truth = _features(outcomes[chosen]), _right(outcomes[chosen])
-        coefficients = logistic(features[outside], truth[outside], weights[outside])
-        crossed[inside] = 1 / (1 + np.exp(-features[inside] @ coefficients))
+        rows, truth = _features(outcomes[chosen]), _right(outcomes[chosen])
+        coefficients = logistic(rows[outside], truth[outside], weights[outside])
+        crossed[inside] = 1 / (1 + np.exp(-rows[inside] @ coefficients))
         right[inside] = truth[inside]
     _print_figures("cross-fitted settings and calibration", pieces, crossed, right)
     coefficients = logistic(_features(outcomes[best]), _right(outcomes[best]), weights)
-    print(f"calibration (1, logit, anchored, log discs): {coefficients.round(3).tolist()}")
+    print(f"calibration (intercept, slope, unanchored, cut): {coefficients.round(3).tolist()}")
 
 
 def _right(outcomes: list[Outcome]) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookonce.anatomy import USUAL_COUNT, VARIANT_SHARES, Level, VertebraCount
+from lookonce.decode.certainty import CALIBRATION, Calibration
 from lookonce.decode.chain import Chain, decode_chain
 from lookonce.decode.evidence import Evidence, anchors_in_view, levels_by_localizer
 from lookonce.decode.heatmaps import Candidates
@@ -25,7 +26,6 @@ CERTAIN_FROM = 0.9
 VARIANT_FROM = 0.5
 #: Fewer discs than this do not reach from C2 to the sacrum, whatever the spine.
 FEWEST_TO_COUNT = 18
-UNANCHORED = "neither C2 nor S1 is wholly in view, so the levels are counted from look-alikes; check the numbering"
 USELESS_LOCALIZER = (
     "the localizer shares fewer than two discs with this scan and was not used; "
     "both must be in the scanner's coordinates"
@@ -75,6 +75,7 @@ def number_discs(
     *,
     first_level: int | None = None,
     localizer: LabelResult | None = None,
+    calibration: Calibration = CALIBRATION,
 ) -> Numbering:
     """Pick and name discs among candidates.
 
@@ -85,6 +86,8 @@ def number_discs(
         The picture that they were found in.
     first_level, localizer
         What settles the numbering, as in `labeling.label`.
+    calibration : Calibration
+        What makes the decoder's probability a true one.
     """
     above, below = room_beyond(candidates, slabs)
     decode = partial(decode_chain, candidates, room_above_mm=above, room_below_mm=below, first_level=first_level)
@@ -96,13 +99,14 @@ def number_discs(
             guide, chain = localizer, decode(known=known)
     counts = {USUAL_COUNT: 1.0}
     if guide is None and first_level is None and len(chain.picked) >= FEWEST_TO_COUNT:
-        chains = {USUAL_COUNT: chain, **{count: decode(count=count) for count in VARIANT_SHARES}}
+        unusual = {count: decode(count=count) for count in VARIANT_SHARES}
         # Only who sees both ends can count what lies between them.
-        seen = {count: of for count, of in chains.items() if of is chain or len(_anchors(of, candidates, slabs)) == 2}
-        counts = _count_vertebrae(seen)
-        chain = chains[next(iter(counts))]
+        seen = {count: of for count, of in unusual.items() if len(_anchors(of, candidates, slabs)[0]) == 2}
+        counts = _count_vertebrae({USUAL_COUNT: chain, **seen})
+        chain = {USUAL_COUNT: chain, **seen}[next(iter(counts))]
     level_shift = chain.level_shift if guide is None else _sum_of_shifts(chain.level_shift, guide.level_shift)
-    evidence = Evidence(_anchors(chain, candidates, slabs), first_level is not None, guide is not None)
+    evidence = Evidence(*_anchors(chain, candidates, slabs), first_level is not None, guide is not None)
+    level_shift = calibration(level_shift, evidence)
     doubts = _doubts(level_shift, evidence, guide)
     if guide is not None and _contradicts(alone, chain, candidates, slabs):
         doubts.insert(0, CONTRADICTING_LOCALIZER)
@@ -175,7 +179,8 @@ def _heights(candidates: Candidates, slabs: SlabStack) -> tuple[FloatArray, Floa
     return rows * spacing, (slabs.data.shape[1] - 1 - rows) * spacing
 
 
-def _anchors(chain: Chain, candidates: Candidates, slabs: SlabStack) -> tuple[Level, ...]:
+def _anchors(chain: Chain, candidates: Candidates, slabs: SlabStack) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
+    """Anchors wholly in view, and cut-off ones."""
     above, below = _heights(candidates, slabs)
     return anchors_in_view(chain.levels.tolist(), above[chain.picked], below[chain.picked])
 
@@ -188,7 +193,7 @@ def _across(slabs: SlabStack) -> FloatArray:
 
 def _contradicts(alone: Chain, guided: Chain, candidates: Candidates, slabs: SlabStack) -> bool:
     """Whether a scan that is sure of its numbering and shows what it counts from would be numbered otherwise alone."""
-    if alone.level_shift.get(0, 0.0) < CERTAIN_FROM or not _anchors(alone, candidates, slabs):
+    if alone.level_shift.get(0, 0.0) < CERTAIN_FROM or not _anchors(alone, candidates, slabs)[0]:
         return False
     own = dict(zip(alone.picked.tolist(), alone.levels.tolist(), strict=True))
     return any(own.get(picked, level) != level for picked, level in zip(guided.picked, guided.levels, strict=True))
@@ -205,9 +210,9 @@ def _sum_of_shifts(one: dict[int, float], other: dict[int, float]) -> dict[int, 
 
 def _doubts(level_shift: dict[int, float], evidence: Evidence, guide: LabelResult | None) -> list[str]:
     """Why the numbering is uncertain, and what to do about it; empty where it is certain."""
-    doubts = [] if evidence.settles else [UNANCHORED]
+    doubts = []
     if guide is not None and guide.uncertain:
-        doubts.insert(0, "the numbering of the localizer is itself uncertain; check it, or give --first-level instead")
+        doubts.append("the numbering of the localizer is itself uncertain; check it, or give --first-level instead")
     sure = level_shift.get(0, 0.0)
     if sure < CERTAIN_FROM:
         best = runner_up(level_shift)

@@ -21,12 +21,14 @@ def candidates_at(points) -> Candidates:
 @pytest.mark.parametrize(
     ("levels", "above", "below", "expected"),
     [
-        ([3, 4, 5], [30, 48, 66], [90, 70, 50], (Level.C2_C3,)),
-        ([3, 4, 5], [20, 38, 56], [90, 70, 50], ()),
-        ([24, 25], [90, 125], [60, 25], (Level.L5_S1,)),
-        ([24, 25], [90, 125], [50, 15], ()),
-        ([4, 5, 6], [99, 99, 99], [99, 99, 99], ()),
-        (range(3, 26), np.linspace(40, 500, 23), np.linspace(500, 40, 23), (Level.C2_C3, Level.L5_S1)),
+        ([3, 4, 5], [30, 48, 66], [90, 70, 50], ((Level.C2_C3,), ())),
+        ([3, 4, 5], [20, 38, 56], [90, 70, 50], ((), (Level.C2_C3,))),
+        ([24, 25], [90, 125], [60, 25], ((Level.L5_S1,), ())),
+        ([24, 25], [90, 125], [50, 15], ((), (Level.L5_S1,))),
+        ([24, Level.L5_L6, Level.L6_S1], [90, 125, 160], [95, 60, 25], ((Level.L5_S1,), ())),
+        ([23, Level.L4_S1], [90, 125], [60, 10], ((), (Level.L5_S1,))),
+        ([4, 5, 6], [99, 99, 99], [99, 99, 99], ((), ())),
+        (range(3, 26), np.linspace(40, 500, 23), np.linspace(500, 40, 23), ((Level.C2_C3, Level.L5_S1), ())),
     ],
 )
 def test_an_anchor_counts_with_its_whole_vertebra_in_view(levels, above, below, expected):
@@ -37,7 +39,6 @@ def test_an_anchor_counts_with_its_whole_vertebra_in_view(levels, above, below, 
 @pytest.mark.parametrize(
     ("evidence", "levels", "text"),
     [
-        (Evidence(), [9, 10], ""),
         (Evidence((Level.C2_C3,)), range(3, 20), "C2"),
         (Evidence((Level.C2_C3,)), range(3, 21), "C2, given 12 thoracic vertebrae (other counts cannot be excluded)"),
         (Evidence((Level.C2_C3,)), range(3, 25), "C2, given 12 thoracic vertebrae (other counts cannot be excluded)"),
@@ -48,7 +49,12 @@ def test_an_anchor_counts_with_its_whole_vertebra_in_view(levels, above, below, 
 )
 def test_what_decided_is_said(evidence, levels, text):
     assert evidence.describe(list(levels)) == text
-    assert evidence.settles == bool(text)
+
+
+def test_where_nothing_is_in_view_to_count_from_it_is_said_what_is_left():
+    assert "look of the discs alone" in Evidence().describe([9, 10])
+    assert "leaves of the sacrum" in Evidence(cut=(Level.L5_S1,)).describe([24, 25])
+    assert "leaves of the axis" in Evidence(cut=(Level.C2_C3,)).describe([3, 4])
 
 
 def test_a_count_from_the_sacrum_names_what_it_takes_for_granted():

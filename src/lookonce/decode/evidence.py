@@ -13,7 +13,7 @@ from lookonce.geometry import FloatArray
 from lookonce.landmarks import DiscLabels
 
 #: Height of C2 without the dens, and of S1: with less of them in view, C2/C3 and L5/S1 look like any disc (and S1/S2
-#: like L5/S1), so a numbering is marked uncertain however sure the network is of it.
+#: like L5/S1).
 ANCHOR_VIEW_MM = 25.0
 #: A disc of a localizer and a candidate this close in the sagittal plane are the same disc: half the distance of the
 #: closest neighbours. Right-left neither scan may know it well, least of all a scout of a few thick slices.
@@ -32,6 +32,8 @@ class Evidence:
     anchors : tuple of Level
         Those of C2/C3 and L5/S1 (or whatever disc lies above the sacrum) that are in view with the whole vertebra that
         tells them from their neighbours.
+    cut : tuple of Level
+        Those that are in view with less of it.
     first_level : bool
         The user named the topmost disc.
     localizer : bool
@@ -39,16 +41,12 @@ class Evidence:
     """
 
     anchors: tuple[Level, ...] = ()
+    cut: tuple[Level, ...] = ()
     first_level: bool = False
     localizer: bool = False
 
-    @property
-    def settles(self) -> bool:
-        """Whether there is anything to count from."""
-        return bool(self.anchors or self.first_level or self.localizer)
-
     def describe(self, levels: Sequence[int]) -> str:
-        """What the levels are counted from, in words; empty when there is nothing.
+        """What the levels are counted from, in words.
 
         Examples
         --------
@@ -66,11 +64,16 @@ class Evidence:
         if Level.C2_C3 in self.anchors:
             lumbar = max(levels) >= Level.T12_L1
             return "C2" + (", given 12 thoracic vertebrae (other counts cannot be excluded)" if lumbar else "")
-        return ""
+        if self.cut:
+            part = "sacrum" if Level.L5_S1 in self.cut else "axis (C2)"
+            return f"what the border leaves of the {part}, and the look of the discs (other counts cannot be excluded)"
+        return "the look of the discs alone, with neither C2 nor the sacrum in view (other counts cannot be excluded)"
 
 
-def anchors_in_view(levels: Sequence[int], above_mm: FloatArray, below_mm: FloatArray) -> tuple[Level, ...]:
-    """Anchors whose vertebra is wholly in the picture.
+def anchors_in_view(
+    levels: Sequence[int], above_mm: FloatArray, below_mm: FloatArray
+) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
+    """Anchors whose vertebra is wholly in the picture, and those whose vertebra is cut off.
 
     Parameters
     ----------
@@ -81,7 +84,8 @@ def anchors_in_view(levels: Sequence[int], above_mm: FloatArray, below_mm: Float
     """
     named = np.asarray(levels)
     heights = {Level.C2_C3: above_mm[named == Level.C2_C3], Level.L5_S1: below_mm[np.isin(named, ABOVE_SACRUM)]}
-    return tuple(level for level, height in heights.items() if (height >= ANCHOR_VIEW_MM).any())
+    whole = tuple(level for level, height in heights.items() if (height >= ANCHOR_VIEW_MM).any())
+    return whole, tuple(level for level, height in heights.items() if len(height) and level not in whole)
 
 
 def levels_by_localizer(candidates: Candidates, localizer: DiscLabels, normal: FloatArray) -> np.ndarray:
