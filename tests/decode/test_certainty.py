@@ -22,7 +22,7 @@ def test_a_calibrated_distribution_is_one_and_keeps_the_proportions_of_the_other
     calibrated = calibration(shares, evidence)
     assert sum(calibrated.values()) == pytest.approx(1)
     assert min(calibrated.values()) >= 0
-    if sure < 0.999:
+    if 0 < 1 - sure:
         assert calibrated[1] == pytest.approx(3 * calibrated[-2])
 
 

@@ -47,7 +47,7 @@ class Calibration:
             return level_shift
         coefficients = np.array([self.intercept, self.slope, self.unanchored, self.cut])
         sure = float(1 / (1 + np.exp(-features(level_shift[0], evidence) @ coefficients)))
-        others = {shift: share for shift, share in level_shift.items() if shift} or {-1: 0.5, 1: 0.5}
+        others = {shift: share for shift, share in level_shift.items() if shift and share > 0} or {-1: 0.5, 1: 0.5}
         total = sum(others.values())
         return {0: sure, **{shift: (1 - sure) * share / total for shift, share in others.items()}}
 
