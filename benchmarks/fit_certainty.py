@@ -4,7 +4,7 @@ Every scan is labelled whole and in random pieces of 60, 40 and 20 % of its heig
 chosen under which the true numbering is most probable on average; a logistic function then turns the decoder's
 probability into a calibrated one. The last figures are cross-fitted: each patient is scored by what the others chose.
 
-    python benchmarks/fit_certainty.py discs --data lumbar --subjects unseen --patients lumbar_patients
+    python benchmarks/fit_certainty.py discs --data lumbar --subjects unseen --patients lumbar_patients --figure r.png
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lookonce.decode.certainty import features
+from lookonce.decode.certainty import Calibration, Sight, logit, sight_of
 from lookonce.decode.chain import ChainSettings, decode_chain
 from lookonce.decode.evidence import Evidence, anchors_in_view
 from lookonce.decode.heatmaps import Candidates
@@ -31,7 +31,8 @@ from lookonce.io.bids import read_labels
 from lookonce.io.lists import read_patients, read_subjects
 from lookonce.io.nifti import read_image
 from lookonce.labeling import CLEAR_FROM, FEWEST_CLEAR, look
-from lookonce.metrics.certainty import auroc, brier_score, calibration_error
+from lookonce.metrics.certainty import auroc, brier_score, calibration_error, reliability
+from lookonce.metrics.intervals import bootstrap_statistic
 from lookonce.metrics.landmarks import sagittal_frame
 from lookonce.numbering import CERTAIN_FROM, room_beyond
 from lookonce.runtime.session import DiscSession
@@ -70,7 +71,7 @@ class Outcome:
     stated: float
     true_share: float
     right: bool
-    features: np.ndarray
+    sight: Sight
 
 
 def main() -> None:
@@ -89,7 +90,9 @@ def main() -> None:
         outcomes.append([_outcome(piece, setting) for piece in pieces])
     weights = _weights(pieces)
     score = np.array([[np.log(max(of.true_share, 1e-3)) for of in row] for row in outcomes]) * weights
-    _report(pieces, outcomes, settings, score, fold)
+    crossed, right = _report(pieces, outcomes, settings, score, fold)
+    if options.figure:
+        _draw(options.figure, crossed, right)
 
 
 def _options() -> argparse.Namespace:
@@ -99,6 +102,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--subjects")
     parser.add_argument("--patients")
     parser.add_argument("--tries", type=int, default=60, help="settings of the grid to try (default: %(default)s)")
+    parser.add_argument(
+        "--figure", type=Path, help="where to draw the reliability diagram of the cross-fitted certainty"
+    )
     return parser.parse_args()
 
 
@@ -147,13 +153,13 @@ def _outcome(piece: Piece, settings: ChainSettings) -> Outcome:
     true = piece.levels[chain.picked]
     known = true > 0
     if clear < FEWEST_CLEAR or not known.any():  # no answer: neither certain nor right
-        return Outcome(0.0, 0.0, False, features(0.0, Evidence()))
+        return Outcome(0.0, 0.0, False, "none")
     (shift, count), *_ = Counter((true - chain.levels)[known].tolist()).most_common(1)
     stated = chain.level_shift.get(0, 0.0)
     heights = (heights_mm[chain.picked] for heights_mm in piece.places_mm)
     evidence = Evidence(*anchors_in_view(chain.levels.tolist(), *heights))
     right = shift == 0 and 2 * count > known.sum()
-    return Outcome(stated, chain.level_shift.get(shift, 0.0), right, features(stated, evidence))
+    return Outcome(stated, chain.level_shift.get(shift, 0.0), right, sight_of(evidence))
 
 
 def _weights(pieces: list[Piece]) -> np.ndarray:
@@ -183,7 +189,8 @@ def _report(
     settings: list[ChainSettings],
     score: np.ndarray,
     fold: np.ndarray,
-) -> None:
+) -> tuple[np.ndarray, np.ndarray]:
+    """Print everything; the cross-fitted certainty under the default settings, and which pieces are right."""
     weights = _weights(pieces)
     best = int(score.sum(axis=1).argmax())
     print(f"pieces {len(pieces)}, patients {len({piece.patient for piece in pieces})}")
@@ -193,30 +200,61 @@ def _report(
     for name, index in (("default settings", 0), ("best settings", best)):
         stated = np.array([outcome.stated for outcome in outcomes[index]])
         _print_figures(f"{name}, as the decoder states", pieces, stated, _right(outcomes[index]))
-    crossed, right = np.zeros(len(pieces)), np.zeros(len(pieces), dtype=bool)
+    _print_figures("cross-fitted settings and calibration", pieces, *_cross_fitted(outcomes, score, fold, weights))
+    calibrated = _cross_fitted(outcomes[:1], score[:1], fold, weights)
+    _print_figures("default settings, cross-fitted calibration", pieces, *calibrated)
+    for name, index in (("default settings", 0), ("best settings", best)):
+        print(f"{name}: {_fitted(outcomes[index], weights)}")
+    return calibrated
+
+
+def _cross_fitted(
+    outcomes: list[list[Outcome]], score: np.ndarray, fold: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Certainty of every piece by settings and calibration that the other folds chose, and whether it is right."""
+    crossed, right = np.zeros(len(fold)), np.zeros(len(fold), dtype=bool)
     for number in range(FOLDS):
         inside, outside = fold == number, fold != number
         chosen = int(score[:, outside].sum(axis=1).argmax())
-        rows, truth = _features(outcomes[chosen]), _right(outcomes[chosen])
-        coefficients = logistic(rows[outside], truth[outside], weights[outside])
-        crossed[inside] = 1 / (1 + np.exp(-rows[inside] @ coefficients))
-        right[inside] = truth[inside]
-    _print_figures("cross-fitted settings and calibration", pieces, crossed, right)
-    coefficients = logistic(_features(outcomes[best]), _right(outcomes[best]), weights)
-    print(f"calibration (intercept, slope, unanchored, cut): {coefficients.round(3).tolist()}")
+        others = [outcome for outcome, kept in zip(outcomes[chosen], outside, strict=True) if kept]
+        calibration = _fitted(others, weights[outside])
+        crossed[inside] = [
+            calibration.probability(outcome.stated, outcome.sight)
+            for outcome, kept in zip(outcomes[chosen], inside, strict=True)
+            if kept
+        ]
+        right[inside] = _right(outcomes[chosen])[inside]
+    return crossed, right
 
 
 def _right(outcomes: list[Outcome]) -> np.ndarray:
     return np.array([outcome.right for outcome in outcomes])
 
 
-def _features(outcomes: list[Outcome]) -> np.ndarray:
-    return np.array([outcome.features for outcome in outcomes])
+def _fitted(outcomes: list[Outcome], weights: np.ndarray) -> Calibration:
+    """The calibration of some outcomes: a logistic fit where no anchor is in view, one share where one is cut off."""
+    sights = np.array([outcome.sight for outcome in outcomes])
+    right = _right(outcomes).astype(float)
+    features = np.array([(1.0, logit(outcome.stated)) for outcome in outcomes])
+    none, cut = sights == "none", sights == "cut"
+    intercept, slope = logistic(features[none], right[none], weights[none])
+    share = (weights[cut] @ right[cut] + 0.5) / (weights[cut].sum() + 1)  # half a patient right, half a one wrong
+    return Calibration(round(float(intercept), 2), round(float(slope), 2), round(float(share), 2))
 
 
 def _print_figures(title: str, pieces: list[Piece], stated: np.ndarray, right: np.ndarray) -> None:
-    error, brier, separates = (measure(stated, right) for measure in (calibration_error, brier_score, auroc))
-    print(f"{title}: calibration error {error:.3f}, Brier score {brier:.3f}, AUROC {separates}")
+    both = [[row] for row in zip(stated, right, strict=True)]
+    patients = [piece.patient for piece in pieces]
+    print(title)
+    for name, measure in (("calibration error", calibration_error), ("Brier score", brier_score), ("AUROC", auroc)):
+
+        def of_rows(rows: np.ndarray, measure=measure) -> float:
+            value = measure(rows[:, 0], rows[:, 1] == 1)
+            return np.nan if value is None else value
+
+        interval = bootstrap_statistic(both, patients, of_rows)
+        ends = "" if interval is None else f" ({interval[0]:.3f}-{interval[1]:.3f})"
+        print(f"    {name} {of_rows(np.array([stated, right]).T):.3f}{ends}")
     for share in PIECES:
         of = np.array([piece.share == share for piece in pieces])
         certain = of & (stated >= CERTAIN_FROM)
@@ -226,6 +264,21 @@ def _print_figures(title: str, pieces: list[Piece], stated: np.ndarray, right: n
             f"    {share:.0%}: {of.sum()} pieces, right {right[of].mean():.1%}, "
             f"certain {certain.sum() / of.sum():.1%}, of them right {of_certain}, silently wrong {silent:.1%}"
         )
+
+
+def _draw(path: Path, stated: np.ndarray, right: np.ndarray) -> None:
+    """Stated certainty against the share that is right; the numbers are pieces."""
+    import matplotlib.pyplot as plt
+
+    levels = reliability(stated, right)
+    figure, axes = plt.subplots(figsize=(4.2, 4.2))
+    axes.plot([0, 1], [0, 1], color="0.7", linewidth=1)
+    axes.plot([level.stated for level in levels], [level.right for level in levels], marker="o", color="tab:blue")
+    for level in levels:
+        axes.annotate(str(level.cases), (level.stated, level.right), xytext=(4, -12), textcoords="offset points")
+    axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="stated certainty of the numbering", ylabel="share that is right")
+    figure.tight_layout()
+    figure.savefig(path, dpi=100)
 
 
 if __name__ == "__main__":
