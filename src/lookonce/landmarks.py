@@ -112,6 +112,10 @@ class DiscLabels:
                     points[variant] = points.pop(regular)
         return cls(Disc(level, point) for level, point in points.items())
 
+    def without_c1_top(self) -> DiscLabels:
+        """The discs (and the C1/C2 joint) alone; SCT's value 1 is the top of C1."""
+        return DiscLabels(disc for disc in self._discs if disc.level is not Level.C1_TOP)
+
     def recounted(self, variant: str | None) -> DiscLabels:
         """The same discs with the names that a variant gives to L5/S1 and T12/L1, which a label volume cannot tell.
 

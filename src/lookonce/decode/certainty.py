@@ -69,4 +69,4 @@ def sight_of(evidence: Evidence) -> Sight:
 
 
 #: Fitted by `benchmarks/fit_certainty.py`; see docs/certainty.md for the figures and the command.
-CALIBRATION = Calibration(intercept=0.0, slope=1.0, cut=0.85)
+CALIBRATION = Calibration(intercept=-0.95, slope=1.37, cut=0.76)

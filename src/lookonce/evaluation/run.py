@@ -10,7 +10,7 @@ import io
 import logging
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +106,7 @@ def evaluate(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Score a model or a folder of predictions.
+    """Score a model or a folder of predictions, on discs: the top of C1, which label files may hold too, is none.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def evaluate(
     for done, (row, scan) in enumerate(scans):
         if progress:
             progress(done, len(scans), label_stem(scan.image))
-        truth = read_labels(scan.labels)
+        truth = read_labels(scan.labels).without_c1_top()
         if not truth:
             _logger.warning("%s: holds no disc, so there is nothing to score; passed over", scan.labels)
         elif change is None:
@@ -248,7 +248,8 @@ def _scored_changed(
 
 def _attempt(predict: Callable[[Any], Prediction], image: Path | SpineImage) -> Prediction:
     try:
-        return predict(image)
+        prediction = predict(image)
+        return replace(prediction, labels=prediction.labels.without_c1_top())
     except (UsageError, WeightsError):  # would fail for every scan alike
         raise
     except LookOnceError as error:
