@@ -201,15 +201,23 @@ def _report(
         stated = np.array([outcome.stated for outcome in outcomes[index]])
         _print_figures(f"{name}, as the decoder states", pieces, stated, _right(outcomes[index]))
     _print_figures("cross-fitted settings and calibration", pieces, *_cross_fitted(outcomes, score, fold, weights))
-    calibrated = _cross_fitted(outcomes[:1], score[:1], fold, weights)
-    _print_figures("default settings, cross-fitted calibration", pieces, *calibrated)
+    _print_figures(
+        "default settings, cross-fitted calibration", pieces, *_cross_fitted(outcomes[:1], score[:1], fold, weights)
+    )
+    shipped = _cross_fitted(outcomes[:1], score[:1], fold, weights, cut_alone=True)
+    _print_figures("default settings, only what is cut off cross-fitted (as shipped)", pieces, *shipped)
     for name, index in (("default settings", 0), ("best settings", best)):
         print(f"{name}: {_fitted(outcomes[index], weights)}")
-    return calibrated
+    return shipped
 
 
 def _cross_fitted(
-    outcomes: list[list[Outcome]], score: np.ndarray, fold: np.ndarray, weights: np.ndarray
+    outcomes: list[list[Outcome]],
+    score: np.ndarray,
+    fold: np.ndarray,
+    weights: np.ndarray,
+    *,
+    cut_alone: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Certainty of every piece by settings and calibration that the other folds chose, and whether it is right."""
     crossed, right = np.zeros(len(fold)), np.zeros(len(fold), dtype=bool)
@@ -218,6 +226,8 @@ def _cross_fitted(
         chosen = int(score[:, outside].sum(axis=1).argmax())
         others = [outcome for outcome, kept in zip(outcomes[chosen], outside, strict=True) if kept]
         calibration = _fitted(others, weights[outside])
+        if cut_alone:
+            calibration = Calibration(cut=calibration.cut)
         crossed[inside] = [
             calibration.probability(outcome.stated, outcome.sight)
             for outcome, kept in zip(outcomes[chosen], inside, strict=True)

@@ -2,7 +2,7 @@
 
 Measured on real scans and pieces of them that no network was trained on: with C2 or S1 wholly in view the numbering is
 as good as the decoder says; with what there is of them cut off by the border, the decoder's probability tells nothing
-(S1/S2 passes for L5/S1, and the network is sure of it); with neither in view it tells something, and too much.
+(S1/S2 passes for L5/S1, and the network is sure of it); with neither in view it is about as good as it says.
 `benchmarks/fit_certainty.py` fits the coefficients and cross-fits the figures; docs/certainty.md has both.
 """
 
@@ -27,7 +27,7 @@ class Calibration:
     Attributes
     ----------
     intercept, slope : float
-        With nothing of C2 and S1 in view: of the logit of the probability.
+        With nothing of C2 and S1 in view: of the logit of the probability. The defaults change nothing.
     cut : float
         The probability where all there is of them is cut off by the border.
     """
@@ -68,5 +68,6 @@ def sight_of(evidence: Evidence) -> Sight:
     return "whole" if evidence.anchors else "cut" if evidence.cut else "none"
 
 
-#: Fitted by `benchmarks/fit_certainty.py`; see docs/certainty.md for the figures and the command.
-CALIBRATION = Calibration(intercept=-0.95, slope=1.37, cut=0.76)
+#: `cut` as `benchmarks/fit_certainty.py` fits it. Cross-fitted, the logistic function was no truer than none and is
+#: left out: docs/certainty.md has the figures.
+CALIBRATION = Calibration(cut=0.76)
