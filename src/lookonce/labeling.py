@@ -77,8 +77,7 @@ class LabelResult:
     uncertain : bool
         True when the numbering is not sure enough to be used unchecked.
     counted_from : str
-        What the numbering rests on, such as "the sacrum, given 12 thoracic and 5 lumbar vertebrae"; empty when there is
-        nothing to count from in view.
+        What the numbering rests on, such as "the sacrum, given 12 thoracic and 5 lumbar vertebrae".
     variant : str or None
         Numeric variant of the spine (such as a sixth lumbar vertebra), where one was seen.
     warnings : list of str

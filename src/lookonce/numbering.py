@@ -50,7 +50,7 @@ class Numbering:
     level_shift : dict of int to float
         Probability that the true level of every disc is the written one plus the key.
     counted_from : str
-        What the numbering rests on; empty when there is nothing to count from.
+        What the numbering rests on.
     doubts : list of str
         Why the numbering is uncertain; empty where it is certain.
     hints : list of str
