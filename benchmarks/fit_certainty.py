@@ -15,10 +15,11 @@ import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from lookonce.decode.certainty import Calibration, Sight, logit, sight_of
+from lookonce.decode.certainty import only_cut
 from lookonce.decode.chain import ChainSettings, decode_chain
 from lookonce.decode.evidence import Evidence, anchors_in_view
 from lookonce.decode.heatmaps import Candidates
@@ -62,6 +63,30 @@ class Piece:
     room: tuple[float, float]
     levels: np.ndarray
     places_mm: tuple[np.ndarray, np.ndarray]
+
+
+Sight = Literal["whole", "cut", "none"]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """From the decoder's probability to a true one.
+
+    Where an anchor is cut off it is `cut`; where none is in view, a logistic function of the decoder's logit, whose
+    defaults change nothing.
+    """
+
+    intercept: float = 0.0
+    slope: float = 1.0
+    cut: float = 0.5
+
+    def probability(self, outcome: Outcome) -> float:
+        """The calibrated probability."""
+        if outcome.sight == "whole":
+            return outcome.stated
+        if outcome.sight == "cut":
+            return self.cut
+        return float(1 / (1 + np.exp(-self.intercept - self.slope * logit(outcome.stated))))
 
 
 @dataclass(frozen=True)
@@ -159,7 +184,14 @@ def _outcome(piece: Piece, settings: ChainSettings) -> Outcome:
     heights = (heights_mm[chain.picked] for heights_mm in piece.places_mm)
     evidence = Evidence(*anchors_in_view(chain.levels.tolist(), *heights))
     right = shift == 0 and 2 * count > known.sum()
-    return Outcome(stated, chain.level_shift.get(shift, 0.0), right, sight_of(evidence))
+    sight: Sight = "cut" if only_cut(evidence) else "whole" if evidence.anchors else "none"
+    return Outcome(stated, chain.level_shift.get(shift, 0.0), right, sight)
+
+
+def logit(probability: float) -> float:
+    """Logarithm of the odds, finite for 0 and 1 too."""
+    share = min(max(probability, 1e-4), 1 - 1e-4)
+    return float(np.log(share / (1 - share)))
 
 
 def _weights(pieces: list[Piece]) -> np.ndarray:
@@ -229,9 +261,7 @@ def _cross_fitted(
         if cut_alone:
             calibration = Calibration(cut=calibration.cut)
         crossed[inside] = [
-            calibration.probability(outcome.stated, outcome.sight)
-            for outcome, kept in zip(outcomes[chosen], inside, strict=True)
-            if kept
+            calibration.probability(outcome) for outcome, kept in zip(outcomes[chosen], inside, strict=True) if kept
         ]
         right[inside] = _right(outcomes[chosen])[inside]
     return crossed, right

@@ -13,7 +13,7 @@ import sys
 
 import numpy as np
 
-from lookonce.anatomy import ABOVE_SACRUM, USUAL_COUNT, VARIANT_SHARES, Level
+from lookonce.anatomy import USUAL_COUNT, VARIANT_SHARES, Level
 from lookonce.errors import NothingFoundError
 from lookonce.io.nifti import SpineImage
 from lookonce.labeling import label
@@ -49,7 +49,8 @@ def _scans(number: int, seed: int, *, unusual: bool):
         count = counts[found % len(counts)] if unusual else USUAL_COUNT
         scan = simulate_scan(np.random.default_rng([seed, unusual, index]), **PROTOCOL, count=count)
         index += 1
-        if Level.C2_C3 in scan.levels and np.isin(scan.levels, ABOVE_SACRUM).any():
+        # A variant is named where both ends show it; level 25 alone may be one disc too high, counted from C2.
+        if scan.variant if unusual else {Level.C2_C3, Level.L5_S1} <= set(scan.levels.tolist()):
             found += 1
             yield scan, count.extra
 

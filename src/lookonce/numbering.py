@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookonce.anatomy import USUAL_COUNT, VARIANT_SHARES, Level, VertebraCount
-from lookonce.decode.certainty import CALIBRATION, Calibration
+from lookonce.decode.certainty import calibrated
 from lookonce.decode.chain import Chain, decode_chain
 from lookonce.decode.evidence import Evidence, anchors_in_view, levels_by_localizer
 from lookonce.decode.heatmaps import Candidates
@@ -75,7 +75,6 @@ def number_discs(
     *,
     first_level: int | None = None,
     localizer: LabelResult | None = None,
-    calibration: Calibration = CALIBRATION,
 ) -> Numbering:
     """Pick and name discs among candidates.
 
@@ -86,8 +85,6 @@ def number_discs(
         The picture that they were found in.
     first_level, localizer
         What settles the numbering, as in `labeling.label`.
-    calibration : Calibration
-        What makes the decoder's probability a true one.
     """
     above, below = room_beyond(candidates, slabs)
     decode = partial(decode_chain, candidates, room_above_mm=above, room_below_mm=below, first_level=first_level)
@@ -106,7 +103,7 @@ def number_discs(
         chain = {USUAL_COUNT: chain, **seen}[next(iter(counts))]
     level_shift = chain.level_shift if guide is None else _sum_of_shifts(chain.level_shift, guide.level_shift)
     evidence = Evidence(*_anchors(chain, candidates, slabs), first_level is not None, guide is not None)
-    level_shift = calibration(level_shift, evidence)
+    level_shift = calibrated(level_shift, evidence)
     doubts = _doubts(level_shift, evidence, guide)
     if guide is not None and _contradicts(alone, chain, candidates, slabs):
         doubts.insert(0, CONTRADICTING_LOCALIZER)
