@@ -10,26 +10,15 @@ from lookonce import models
 from lookonce.errors import UsageError
 from lookonce.models.registry import option_names
 
-SMALL = {"classes": 3, "features": 16, "depth": 1}
-
-every_model = pytest.mark.parametrize("name", models.names())
-
-
-def small(name: str, **options) -> nn.Module:
-    torch.manual_seed(0)
-    return models.build(name, **{**SMALL, **options})
-
-
-def pictures(network: nn.Module, count: int = 2) -> torch.Tensor:
-    channels = network.conv1.in_channels
-    generator = torch.Generator().manual_seed(1)
-    return torch.rand(count, channels, 4 * network.multiple, 3 * network.multiple, generator=generator)
-
-
-@every_model
-@pytest.mark.parametrize(
-    "options",
-    [
+HOURGLASSES = ("attention-hourglass", "disc-net", "hourglass")
+UNETS = ("shape-unet", "unet")
+SMALL = {
+    **{name: {"classes": 3, "features": 16, "depth": 1} for name in HOURGLASSES},
+    **{name: {"classes": 3, "widths": [8, 16]} for name in UNETS},
+}
+#: What each kind of network must take besides.
+OPTIONS = {
+    HOURGLASSES: [
         {"stacks": 1},
         {"stacks": 3},
         {"blocks": 2},
@@ -40,18 +29,44 @@ def pictures(network: nn.Module, count: int = 2) -> torch.Tensor:
         {"stem_pool": False, "upsample": True},
         {"stem_pool": True, "upsample": False},
     ],
-    ids=str,
-)
+    UNETS: [{"widths": [4, 6, 8]}, {"classes": 27}, {"in_channels": 3}, {"stem_stride": 2}],
+}
+WRONG = {
+    HOURGLASSES: [{"features": 17}, {"stacks": 0}, {"depth": -1}, {"features": "many"}],
+    UNETS: [{"widths": [8]}, {"widths": [8, 1]}, {"widths": 3}, {"stem_stride": 3}, {"in_channels": 0}],
+}
+
+every_model = pytest.mark.parametrize("name", models.names())
+
+
+def each_with(choices):
+    """Every model with every one of the choices for its kind."""
+    pairs = [(name, choice) for kind, of_kind in choices.items() for name in kind for choice in of_kind]
+    return pytest.mark.parametrize(("name", "options"), pairs, ids=str)
+
+
+def small(name: str, **options) -> nn.Module:
+    torch.manual_seed(0)
+    return models.build(name, **{**SMALL[name], **options})
+
+
+def pictures(network: nn.Module, count: int = 2) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(1)
+    return torch.rand(count, network.in_channels, 4 * network.multiple, 3 * network.multiple, generator=generator)
+
+
+@each_with(OPTIONS)
 def test_scores_have_the_shape_that_the_options_ask_for(name, options):
     network = small(name, **options).eval()
     image = pictures(network)
     with torch.no_grad():
         scores, attention = network(image)
     height, width = image.shape[2] // network.output_stride, image.shape[3] // network.output_stride
-    assert len(scores) == options.get("stacks", 2)
+    assert len(scores) == (options.get("stacks", 2) if name in HOURGLASSES else 1)
     assert {tuple(score.shape) for score in scores} == {(2, options.get("classes", 3), height, width)}
     if attention is not None:
-        assert attention.shape == (2, 1, image.shape[2] // network.stride, image.shape[3] // network.stride)
+        stride = network.stride if name in HOURGLASSES else network.output_stride
+        assert attention.shape == (2, 1, image.shape[2] // stride, image.shape[3] // stride)
 
 
 @every_model
@@ -90,7 +105,7 @@ def test_attention_lies_between_0_and_1_where_there_is_one(name):
     network = small(name).eval()
     with torch.no_grad():
         attention = network(pictures(network)).attention
-    assert (attention is None) == (name == "hourglass")
+    assert (attention is None) == (name in {"hourglass", "unet"})
     if attention is not None:
         assert 0 <= float(attention.min()) < float(attention.max()) <= 1
 
@@ -108,19 +123,19 @@ def test_an_unknown_name_is_answered_with_the_names_there_are():
 
 @every_model
 def test_an_unknown_option_is_answered_with_the_options_there_are(name):
-    with pytest.raises(UsageError, match=rf"{name} has no option 'width'.*classes.*features") as raised:
-        models.build(name, width=3)
+    with pytest.raises(UsageError, match=rf"{name} has no option 'wide'.*classes") as raised:
+        models.build(name, wide=3)
     assert all(option in str(raised.value) for option in option_names(name))
 
 
 @every_model
 def test_what_a_name_pins_is_no_option(name):
-    with pytest.raises(UsageError, match="no option 'attention'"):
-        models.build(name, attention=True)
+    pinned = "shape" if name in UNETS else "attention"
+    with pytest.raises(UsageError, match=f"no option '{pinned}'"):
+        models.build(name, **{pinned: True})
 
 
-@every_model
-@pytest.mark.parametrize("wrong", [{"features": 17}, {"stacks": 0}, {"depth": -1}, {"features": "many"}], ids=str)
-def test_an_impossible_value_is_a_usage_error_that_names_the_model(name, wrong):
+@each_with(WRONG)
+def test_an_impossible_value_is_a_usage_error_that_names_the_model(name, options):
     with pytest.raises(UsageError, match=f"model {name}: "):
-        models.build(name, **wrong)
+        models.build(name, **options)

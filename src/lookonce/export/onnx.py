@@ -31,7 +31,7 @@ class DeployedDiscNet(nn.Module):
 
     Parameters
     ----------
-    network : StackedHourglass
+    network : LandmarkNetwork
         Channel 0 of its scores is the disc, the others are the names.
     channels : int
         How often the network wants the grey picture.

@@ -8,18 +8,13 @@ checkpoints, so that a state dict loads as it is.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import NamedTuple, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-
-class HourglassOutput(NamedTuple):
-    """Scores of every stack, each (B, classes, h, w), and the attention map (B, 1, h, w) or None."""
-
-    scores: list[Tensor]
-    attention: Tensor | None
+from lookonce.models.network import LandmarkNetwork, LandmarkOutput
 
 
 class Bottleneck(nn.Module):
@@ -71,8 +66,8 @@ class Hourglass(nn.Module):
         return skip + F.interpolate(low, scale_factor=2, mode="nearest")
 
 
-class StackedHourglass(nn.Module):
-    """Stacked hourglass network, optionally with the multi-level attention of the paper.
+class StackedHourglass(LandmarkNetwork):
+    """Stacked hourglass network, optionally with the multi-level attention of the paper; every stack is supervised.
 
     Parameters
     ----------
@@ -90,13 +85,6 @@ class StackedHourglass(nn.Module):
         Pool once more after the strided first convolution, as published (stride 4); False keeps stride 2.
     upsample : bool
         Bring scores to the input's size bilinearly, as published; False leaves them at the stride.
-
-    Attributes
-    ----------
-    multiple : int
-        Heights and widths of the input must be multiples of it: ``stride * 2**depth``.
-    output_stride : int
-        Input pixels per pixel of the scores.
 
     Raises
     ------
@@ -121,6 +109,7 @@ class StackedHourglass(nn.Module):
         if features < 4 or features % 2 or min(classes, stacks, blocks, depth, in_channels) < 1:
             raise ValueError("features must be even and at least 4, every other count at least 1")
         width, stem = features // Bottleneck.expansion, features // 4
+        self.in_channels = in_channels
         self.stem_pool = stem_pool
         self.upsample = upsample
         self.stride = 4 if stem_pool else 2
@@ -141,7 +130,7 @@ class StackedHourglass(nn.Module):
         self.score_ = nn.ModuleList(nn.Conv2d(classes, features, 1) for _ in range(stacks - 1))
         self.attention = _attention(stacks * features) if attention else None
 
-    def forward(self, image: Tensor) -> HourglassOutput:
+    def forward(self, image: Tensor) -> LandmarkOutput:
         """Map images (B, in_channels, H, W) in 0..1 to scores at full size (or at the stride, without `upsample`)."""
         x = F.relu(self.bn1(self.conv1(image)))
         x = self.layer1(x)
@@ -162,7 +151,7 @@ class StackedHourglass(nn.Module):
                 x = x + self.fc_[stack](y) + self.score_[stack](score)
         if self.upsample:
             scores = [_upsampled(score, self.stride) for score in scores]
-        return HourglassOutput(scores, weight)
+        return LandmarkOutput(scores, weight)
 
 
 def _blocks(channels: int, width: int, count: int) -> nn.Sequential:

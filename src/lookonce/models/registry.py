@@ -11,6 +11,7 @@ from torch import nn
 
 from lookonce.errors import UsageError
 from lookonce.models.hourglass import StackedHourglass
+from lookonce.models.unet import UNet
 
 
 def build(name: str, **options: Any) -> nn.Module:
@@ -64,6 +65,8 @@ _MODELS = {
     "hourglass": _Model(StackedHourglass, {"attention": False}),
     "attention-hourglass": _Model(StackedHourglass, {"attention": True}),
     # The lean attention hourglass behind the default weights.
+    "unet": _Model(UNet, {"shape": False}),
+    "shape-unet": _Model(UNet, {"shape": True}),
     "disc-net": _Model(
         StackedHourglass,
         {"attention": True},

@@ -11,12 +11,12 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from lookonce import models
 from lookonce.errors import UsageError
-from lookonce.models.hourglass import StackedHourglass
+from lookonce.models.network import LandmarkNetwork
 from lookonce.training.losses import levels_loss, names_loss
 from lookonce.training.recipe import Recipe
 
 
-def build_network(recipe: Recipe) -> StackedHourglass:
+def build_network(recipe: Recipe) -> LandmarkNetwork:
     """The untrained network of a recipe.
 
     Raises
@@ -26,7 +26,7 @@ def build_network(recipe: Recipe) -> StackedHourglass:
     """
     options = {**recipe.model.options, "classes": recipe.target.classes, "in_channels": recipe.input.channels}
     network = models.build(recipe.model.name, **options)
-    if not isinstance(network, StackedHourglass):
+    if not isinstance(network, LandmarkNetwork):
         raise UsageError(f"model {recipe.model.name} does not find discs; choose another for model.name")
     height, width = recipe.input.shape
     if height % network.multiple or width % network.multiple:

@@ -23,7 +23,7 @@ from lookonce.datasets.stream import PictureStream
 from lookonce.errors import InputError, UsageError
 from lookonce.io.files import write_text
 from lookonce.io.lists import read_subjects
-from lookonce.models.hourglass import StackedHourglass
+from lookonce.models.network import LandmarkNetwork
 from lookonce.training.logs import only_progress, open_loggers
 from lookonce.training.module import DiscTraining, build_network
 from lookonce.training.recipe import Precision, Recipe, SourcePart
@@ -106,7 +106,7 @@ def train(
     return weights
 
 
-def load_run(run: Path) -> tuple[Recipe, StackedHourglass]:
+def load_run(run: Path) -> tuple[Recipe, LandmarkNetwork]:
     """The recipe and trained network of a run folder, in evaluation mode; raises InputError if it is none."""
     try:
         recipe = Recipe.model_validate_json((run / "recipe.json").read_text())
