@@ -162,7 +162,7 @@ def sagittal_slabs(
     check_affine(affine)
     volume, affine = reorient(data, affine)
     sizes = voxel_sizes(affine)
-    _check_coverage(volume.shape, sizes)
+    check_coverage(volume.shape, sizes)
     x_weights, x_start, x_scale = _slab_weights(volume.shape[0], sizes[0], lateral_step, lateral_range)
     row_weights, row_start, row_scale = resampling_weights(volume.shape[1], sizes[1], spacing)
     column_weights, column_start, column_scale = resampling_weights(volume.shape[2], sizes[2], spacing)
@@ -219,7 +219,11 @@ def scale_intensity(slabs: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.clip((slabs - low) / max(high - low, 1e-12), 0, 1).astype(np.float32)
 
 
-def _check_coverage(shape: tuple[int, ...], sizes: FloatArray) -> None:
+def check_coverage(shape: tuple[int, ...], sizes: FloatArray) -> None:
+    """Raise GeometryError unless a volume with the axes of `SLAB_AXES` shows enough of a spine, finely enough.
+
+    `shape` is in voxels, `sizes` are the voxels' edges in mm, (3,).
+    """
     height, depth = shape[1] * sizes[1], shape[2] * sizes[2]
     if height < SMALLEST_EXTENT_MM or sizes[1] > COARSEST_SAMPLING_MM:
         axial = "an axial stack that " if sizes[1] > 1.5 * sizes[2] else "an image that "

@@ -7,12 +7,17 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from tests import spine_generic_tree
 
 from lookonce.anatomy import VARIANT_SHARES, Level
 from lookonce.datasets import sources
+from lookonce.datasets.augment import centred
 from lookonce.datasets.samples import UNNAMED, SlabSample
 from lookonce.datasets.sources import FARTHEST_MM, BidsSource, PreparedSource, SimulatedSource, nameable_levels
 from lookonce.errors import InputError
+from lookonce.io.lists import read_subjects
+from lookonce.preparation import prepare_spine_generic
+from lookonce.training.recipe import load_recipe
 
 #: Voxels of the little scan in mm, its shape, and where its discs are, in voxels.
 SIZES, SHAPE = (2.0, 1.25, 1.5), (16, 60, 70)
@@ -154,6 +159,27 @@ def test_a_prepared_set_gives_back_what_was_stored(tmp_path):
     assert sample.lateral.tolist() == [0, 0]
     assert not sample.complete
     assert len(PreparedSource(tmp_path).paths) == 2
+
+
+def test_a_prepared_picture_called_after_its_scan_belongs_to_the_subject(tmp_path):
+    for stem in ("sub-01_T1w", "sub-01_ses-2_T2w", "sub-011_T2w"):
+        np.savez(tmp_path / f"{stem}.npz", image=np.zeros((2, 2)))
+    assert [path.stem for path in PreparedSource(tmp_path, ["sub-01"]).paths] == ["sub-01_T1w", "sub-01_ses-2_T2w"]
+
+
+def test_a_prepared_data_set_is_read_in_both_forms(tmp_path):
+    for stem in ("sub-amu01_T2w", "sub-amu02_T2w"):
+        spine_generic_tree.add_scan(tmp_path / "data", stem)
+    out = tmp_path / "out"
+    prepare_spine_generic(tmp_path / "data", out)
+    train = read_subjects(out / "train.txt")
+    assert [stack.subject for stack in BidsSource(out, train).stacks] == ["sub-amu01"]
+    picture = PreparedSource(out / "pictures" / "T2w", train).draw(np.random.default_rng(0))
+    recipe = load_recipe("discs-hourglass").input
+    seen = centred(picture, recipe.shape, recipe.spacing_mm)
+    np.testing.assert_allclose(seen.image, picture.image, atol=1e-4)  # the published networks see it as it is
+    np.testing.assert_allclose(seen.points, picture.points)
+    assert picture.levels.tolist() == list(spine_generic_tree.DISCS)
 
 
 def test_an_empty_prepared_set_says_so(tmp_path):

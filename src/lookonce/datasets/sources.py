@@ -150,6 +150,8 @@ def nameable_levels(levels: NDArray[np.integer], variant: str | None) -> NDArray
 class PreparedSource:
     """A prepared 2D set: a folder of `.npz` files with image, spacing, points and levels (fields of `SlabSample`).
 
+    A file is called after its subject or its scan, such as ``sub-01`` or ``sub-01_T2w``.
+
     Raises
     ------
     InputError
@@ -158,7 +160,8 @@ class PreparedSource:
 
     def __init__(self, root: Path, subjects: Iterable[str] | None = None) -> None:
         wanted = None if subjects is None else set(subjects)
-        self.paths = [path for path in sorted(root.glob("*.npz")) if wanted is None or path.stem in wanted]
+        paths = sorted(root.glob("*.npz"))
+        self.paths = [path for path in paths if wanted is None or path.stem.partition("_")[0] in wanted]
         if not self.paths:
             raise InputError(f"{root}: holds no prepared pictures (.npz) of the subjects that the recipe names")
 

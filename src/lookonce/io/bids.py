@@ -72,7 +72,7 @@ def labelled_scans(root: str | Path) -> list[LabelledScan]:
             continue
         session_name = place.parts[1] if len(place.parts) == 3 else None
         scans.append(
-            LabelledScan(place.parts[0], session_name, stem.rsplit("_", 1)[-1], image, labels, _annotated(labels))
+            LabelledScan(place.parts[0], session_name, stem.rsplit("_", 1)[-1], image, labels, annotated_levels(labels))
         )
     return scans
 
@@ -114,6 +114,24 @@ def read_sidecar(path: str | Path) -> dict[str, object]:
     return content
 
 
+def annotated_levels(labels: Path) -> tuple[int, int] | None:
+    """First and last SCT level that the sidecar of a label file says were looked for; None where it says nothing.
+
+    Raises
+    ------
+    InputError
+        If the sidecar is damaged.
+    """
+    given = read_sidecar(labels).get("AnnotatedLevels")
+    if given is None:
+        return None
+    if isinstance(given, list) and len(given) == 2 and all(isinstance(level, int) for level in given):
+        first, last = given
+        if first <= last:
+            return first, last
+    raise InputError(f"{labels}: its sidecar's AnnotatedLevels is {given!r}; it should be [first, last] in SCT values")
+
+
 def read_participants(root: str | Path) -> dict[str, dict[str, str]]:
     """Columns of ``participants.tsv`` by subject (``sub-01``); empty where a data set has no such file.
 
@@ -146,14 +164,3 @@ def _image(folder: Path, stem: str) -> Path | None:
         if os.path.lexists(path):
             return path
     return None
-
-
-def _annotated(labels: Path) -> tuple[int, int] | None:
-    given = read_sidecar(labels).get("AnnotatedLevels")
-    if given is None:
-        return None
-    if isinstance(given, list) and len(given) == 2 and all(isinstance(level, int) for level in given):
-        first, last = given
-        if first <= last:
-            return first, last
-    raise InputError(f"{labels}: its sidecar's AnnotatedLevels is {given!r}; it should be [first, last] in SCT values")

@@ -13,6 +13,7 @@ from typing import BinaryIO
 from lookonce.errors import InputError, OutputError
 
 _GZIP_MAGIC = b"\x1f\x8b"
+_ANNEX_STORE = b"annex/objects/"
 #: Big enough that a usual scan is unpacked in a few calls.
 _CHUNK_BYTES = 1 << 22
 
@@ -42,6 +43,20 @@ def read_start(path: Path, limit: int) -> bytes:
         raise InputError(
             f"{path}: cannot be read ({error.strerror or error}); check the disk or copy it again"
         ) from None
+
+
+def is_annex_placeholder(path: Path) -> bool:
+    """Whether git-annex has not fetched a file: a link into its store that leads nowhere, or a small text in its place.
+
+    False for a file that is not there or may not be read; `read_start` says what is wrong with it.
+    """
+    if os.path.islink(path) and not os.path.exists(path):
+        return "annex" in os.readlink(path)
+    try:
+        with path.open("rb") as file:
+            return _ANNEX_STORE in file.read(512)
+    except OSError:
+        return False
 
 
 def write_files(contents: Mapping[Path, bytes]) -> None:
@@ -97,7 +112,7 @@ def _check_readable(path: Path) -> None:
 def _check_first_bytes(path: Path, first: bytes) -> None:
     if not first:
         raise InputError(f"{path}: is empty (0 bytes); copy it again")
-    if b"annex/objects/" in first:
+    if _ANNEX_STORE in first:
         raise InputError(f"{path}: is a git-annex placeholder without its content; fetch it: git annex get {path.name}")
     if first.startswith(b"version https://git-lfs"):
         raise InputError(f"{path}: is a git-lfs placeholder without its content; fetch it: git lfs pull")
