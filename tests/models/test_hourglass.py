@@ -3,43 +3,17 @@
 from __future__ import annotations
 
 import json
-import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from tests.golden import golden_tensor
 
 from lookonce import models
 from lookonce.models.hourglass import StackedHourglass
 
-GOLDEN = Path(__file__).parents[3] / "shared" / "golden"
 #: Golden name of each published form and ours.
 PUBLISHED = {"hourglass": "hourglass", "attention_hourglass": "attention-hourglass"}
-
-
-@pytest.fixture(scope="module")
-def golden() -> Path:
-    if not GOLDEN.is_dir():
-        pytest.skip("the golden vectors are not beside this repository")
-    return GOLDEN
-
-
-def golden_tensor(name: str, shape: tuple[int, ...]) -> torch.Tensor:
-    """The tensor that the golden set's README gives for a name."""
-    if name.endswith("num_batches_tracked"):
-        return torch.tensor(0)
-    generator = np.random.Generator(np.random.PCG64(zlib.crc32(name.encode())))
-    x = generator.standard_normal(shape).astype(np.float32)
-    if name.endswith("running_var"):
-        x = np.abs(x) + np.float32(0.5)
-    elif name.endswith(("running_mean", "bias")):
-        x = np.float32(0.1) * x
-    elif len(shape) > 1:
-        x = x / np.float32(np.sqrt(np.prod(shape[1:])))
-    else:
-        x = 1 + np.float32(0.1) * x
-    return torch.from_numpy(x)
 
 
 @pytest.mark.parametrize("form", PUBLISHED)
