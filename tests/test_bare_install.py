@@ -18,7 +18,7 @@ import lookonce
 ROOT = Path(__file__).parents[1]
 #: What the core must do without, by the names under which Python imports it.
 EXTRAS = (
-    *("torch", "lightning", "pytorch_lightning", "tensorboard", "safetensors", "onnx", "onnxscript", "yaml"),
+    *("torch", "lightning", "pytorch_lightning", "tensorboard", "safetensors", "onnx", "onnxscript"),
     *("scipy", "pydicom", "highdicom", "matplotlib", "imageio"),
     *("fastapi", "uvicorn", "multipart", "dask", "distributed"),
 )

@@ -14,7 +14,7 @@ from lookonce.cli import app as app_module
 from lookonce.cli.app import app, main
 from lookonce.errors import InputError, LookOnceError, NothingFoundError, OutputError, UsageError, WeightsError
 
-COMMANDS = sorted(command.callback.__name__ for command in app.registered_commands)
+COMMANDS = sorted(command.callback.__name__.replace("_", "-") for command in app.registered_commands)
 #: What `lookonce --help` must do without, so that it answers at once.
 HEAVY = ("jinja2", "nibabel", "numpy", "onnxruntime", "PIL", "scipy", "torch")
 
@@ -50,6 +50,7 @@ def test_help_lists_every_command(run):
     code, stdout, _ = run("--help")
     assert code == 0
     assert {"label", "evaluate", "synth", "train", "recipes", "export", "models", "demo"} <= set(COMMANDS)
+    assert "import-weights" in COMMANDS
     for command in COMMANDS:
         assert f" {command} " in stdout
 

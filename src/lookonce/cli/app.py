@@ -13,8 +13,11 @@ from lookonce.cli.attention import attention
 from lookonce.cli.demo import demo
 from lookonce.cli.evaluate import evaluate
 from lookonce.cli.export import export
+from lookonce.cli.film import film
+from lookonce.cli.import_weights import import_weights
 from lookonce.cli.label import label
 from lookonce.cli.models import models
+from lookonce.cli.prepare import prepare
 from lookonce.cli.synth import synth
 from lookonce.cli.train import recipes, train
 from lookonce.errors import LookOnceError
@@ -27,8 +30,9 @@ app = typer.Typer(
     rich_markup_mode=None,  # frames around the help would nearly double its time
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (label, evaluate, synth, train, recipes, export, models, attention, demo):
+for command in (label, evaluate, synth, train, recipes, export, import_weights, models, attention, film, demo):
     app.command()(command)
+app.add_typer(prepare)
 
 
 def _print_version(wanted: bool) -> None:
@@ -65,7 +69,7 @@ def main() -> None:
 
 
 _EXTRAS = {
-    **dict.fromkeys(("torch", "lightning", "safetensors", "onnx", "onnxscript", "yaml", "tensorboard"), "train"),
-    **dict.fromkeys(("matplotlib", "imageio"), "report"),
+    **dict.fromkeys(("torch", "lightning", "safetensors", "onnx", "onnxscript", "tensorboard"), "train"),
+    **dict.fromkeys(("matplotlib", "imageio", "imageio_ffmpeg"), "report"),
     "scipy": "synth",
 }

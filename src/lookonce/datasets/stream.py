@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from lookonce.datasets.augment import Augmentation, augmented, centred
+from lookonce.datasets.samples import SlabSample
 from lookonce.datasets.sources import Source
 from lookonce.datasets.targets import Target, levels_target, names_target
 
@@ -57,14 +58,7 @@ class PictureStream(Dataset[dict[str, Tensor]]):
         return self.length
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        if not 0 <= index < self.length:
-            raise IndexError(index)
-        rng = np.random.default_rng([self.seed, self.start + index])
-        sample = self.sources[rng.choice(len(self.sources), p=self.shares)].draw(rng)
-        if self.augmentation is None:
-            sample = centred(sample, self.shape, self.spacing)
-        else:
-            sample = augmented(sample, self.shape, self.spacing, self.augmentation, rng)
+        sample = self.sample(index)
         make_target = names_target if self.target.kind == "names" else levels_target
         arrays = make_target(sample, self.stride, self.target)
         image = torch.from_numpy(np.asarray(sample.image, dtype=np.float32))
@@ -72,3 +66,13 @@ class PictureStream(Dataset[dict[str, Tensor]]):
             "image": image.expand(self.channels, *self.shape).contiguous(),
             **{name: torch.from_numpy(value) for name, value in arrays.items()},
         }
+
+    def sample(self, index: int) -> SlabSample:
+        """Picture and truth of a sample, before they become tensors; IndexError beyond the stream's end."""
+        if not 0 <= index < self.length:
+            raise IndexError(index)
+        rng = np.random.default_rng([self.seed, self.start + index])
+        sample = self.sources[rng.choice(len(self.sources), p=self.shares)].draw(rng)
+        if self.augmentation is None:
+            return centred(sample, self.shape, self.spacing)
+        return augmented(sample, self.shape, self.spacing, self.augmentation, rng)

@@ -9,12 +9,16 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from lookonce.errors import UsageError
-from lookonce.labeling import LabelResult, SagittalView
+from lookonce.geometry import FloatArray
+from lookonce.labeling import LabelResult
+from lookonce.landmarks import DiscLabels
+
+Colour = tuple[int, int, int]
 
 #: Pixels a millimetre, and height of the headings in pixels.
 SCALE = 3.0
 HEADING = 26
-DISC_COLOUR, UNSURE_COLOUR = (90, 220, 255), (255, 170, 60)
+DISC_COLOUR, UNSURE_COLOUR, WHITE = (90, 220, 255), (255, 170, 60), (255, 255, 255)
 #: A disc less confident than this is drawn in `UNSURE_COLOUR`.
 SURE_FROM = 0.9
 
@@ -56,30 +60,50 @@ def attention_picture(result: LabelResult, *, title: str) -> bytes:
     height, width = (max(1, round(pixels * view.spacing * SCALE)) for pixels in view.image.shape)
     scan = grey_picture(view.image).convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
     labelled = scan.copy()
-    _draw_discs(labelled, result, view)
+    draw_discs(labelled, result.labels, view.points, scale=view.spacing * SCALE)
     heat = heat_picture(view.attention).convert("RGBA").resize((width, height), Image.Resampling.BILINEAR)
     looked = Image.alpha_composite(scan.convert("RGBA"), heat).convert("RGB")
     sheet = Image.new("RGB", (3 * width, height + HEADING))
     state = "uncertain" if result.uncertain else "certain"
     headings = (title, f"numbering {state} ({100 * result.level_shift.get(0, 0.0):.0f} %)", "attention")
-    pen = ImageDraw.Draw(sheet)
     for number, (panel, heading) in enumerate(zip((scan, labelled, looked), headings, strict=True)):
         sheet.paste(panel, (number * width, HEADING))
-        pen.text((number * width + 6, 6), heading, fill="white", font=ImageFont.load_default(14))
+        write_line(sheet, (number * width + 6, 6), heading)
     file = io.BytesIO()
     sheet.save(file, format="PNG", optimize=True)
     return file.getvalue()
 
 
-def _draw_discs(picture: Image.Image, result: LabelResult, view: SagittalView) -> None:
+def draw_discs(picture: Image.Image, labels: DiscLabels, points: FloatArray, *, scale: float) -> None:
+    """Draw discs with their names into an RGB picture, in `UNSURE_COLOUR` where the confidence is low.
+
+    Parameters
+    ----------
+    picture : Image
+        A view, enlarged.
+    labels : DiscLabels
+    points : (N, 2) array
+        Row and column of each disc in the view, in the order of the labels.
+    scale : float
+        How often the picture is larger than the view.
+    """
     pen = ImageDraw.Draw(picture)
-    for (row, column), disc in zip(view.points, result.labels, strict=True):
+    for (row, column), disc in zip(points, labels, strict=True):
         # A pixel's centre has integer coordinates.
-        across, down = ((place + 0.5) * view.spacing * SCALE for place in (column, row))
+        across, down = ((place + 0.5) * scale for place in (column, row))
         colour = DISC_COLOUR if disc.confidence >= SURE_FROM else UNSURE_COLOUR
         pen.ellipse((across - 4, down - 4, across + 4, down + 4), outline=colour, width=2)
         place, font = (across + 9, down), ImageFont.load_default(14)
         pen.text(place, disc.level.label, fill=colour, anchor="lm", font=font, stroke_width=2, stroke_fill="black")
+
+
+def write_line(
+    picture: Image.Image, place: tuple[int, int], text: str, *, anchor: str = "la", colour: Colour = WHITE
+) -> None:
+    """Write a line of text at a place (x, y) of an RGB picture, which is the text's `anchor` in Pillow's terms."""
+    # A file's name need not be text.
+    printable = text.encode("utf-8", "replace").decode()
+    ImageDraw.Draw(picture).text(place, printable, fill=colour, anchor=anchor, font=ImageFont.load_default(14))
 
 
 def _bytes_of(image: NDArray[np.float32]) -> NDArray[np.uint8]:

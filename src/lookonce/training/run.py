@@ -14,30 +14,34 @@ import torch
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
 from safetensors import SafetensorError
 from safetensors.torch import load_model, save_model
-from torch.utils.data import DataLoader
 
 from lookonce import __version__
-from lookonce.datasets.augment import Augmentation
-from lookonce.datasets.sources import BidsSource, PreparedSource, SimulatedSource, Source
-from lookonce.datasets.stream import PictureStream
 from lookonce.errors import InputError, UsageError
 from lookonce.io.files import write_text
-from lookonce.io.lists import read_subjects
+from lookonce.models.lookonce import LookOnce
 from lookonce.models.network import LandmarkNetwork
+from lookonce.training.data import PointRunData, RunData
+from lookonce.training.film import FilmRecorder
 from lookonce.training.logs import only_progress, open_loggers
-from lookonce.training.module import DiscTraining, build_network
-from lookonce.training.recipe import Precision, Recipe, SourcePart
+from lookonce.training.module import (
+    DiscTraining,
+    PointTraining,
+    RecipeTraining,
+    build_network,
+    build_point_network,
+)
+from lookonce.training.recipe import PointRecipe, Precision, Recipe, read_recipe
 
-#: Pictures of the fixed, unaugmented set that `val/*` is computed on after every epoch.
-VALIDATION_PICTURES = 48
 CHECKPOINT_FILE = "last.ckpt"
 WEIGHTS_FILE = "weights.safetensors"
+#: Versions and what else a finished run says of itself.
+RECORD_FILE = "run.json"
 #: What torch calls a CPU's instructions for bfloat16 arithmetic (x86, then ARM).
 BF16_UNITS = ("amx_bf16", "avx512_bf16", "bf16")
 
 
 def train(
-    recipe: Recipe,
+    recipe: Recipe | PointRecipe,
     *,
     data: Path | None,
     out: Path,
@@ -50,11 +54,12 @@ def train(
 
     Parameters
     ----------
-    recipe : Recipe
+    recipe : Recipe or PointRecipe
     data : Path or None
         Folder that the recipe's source paths start from; not needed when all pictures are simulated.
     out : Path
-        Run folder: recipe.json, metrics.csv, TensorBoard events, last.ckpt, and at the end weights.safetensors.
+        Run folder: recipe.json, metrics.csv, TensorBoard events, last.ckpt, film (for `lookonce film`), and at the end
+        weights.safetensors.
     resume : bool
         Go on from `last.ckpt`; the result equals that of an undisturbed run.
     cache : Path, optional
@@ -82,12 +87,11 @@ def train(
         _check_resumable(recipe, out, resume)
     keep_freed_memory()
     lightning.seed_everything(recipe.seed, verbose=False)
-    module = DiscTraining(recipe)
+    module, stream, callbacks = _training_of(recipe, data, cache or out / "pictures", out)
     if start is not None:
         module.start_from(load_run(start)[1])
-    stream = RunData(recipe, data, cache or out / "pictures", stride=module.network.output_stride)
     with only_progress():
-        trainer = _trainer(recipe, out, progress, done_steps=_steps_done(checkpoint))
+        trainer = _trainer(recipe, out, progress, callbacks, done_steps=_steps_done(checkpoint))
         if checkpoint is None and trainer.is_global_zero:
             write_text(out / "recipe.json", recipe.model_dump_json(indent=1))
         trainer.fit(module, datamodule=stream, ckpt_path=checkpoint, weights_only=True)
@@ -102,57 +106,23 @@ def train(
             "steps": trainer.global_step,
             "started_from": None if start is None else _sha256(start / WEIGHTS_FILE),
         }
-        (out / "run.json").write_text(json.dumps(record, indent=1))
+        if isinstance(stream, PointRunData):
+            record["mean_skeleton"] = stream.mean_skeleton().round(2).tolist()
+        (out / RECORD_FILE).write_text(json.dumps(record, indent=1))
     return weights
 
 
-def load_run(run: Path) -> tuple[Recipe, LandmarkNetwork]:
+def load_run(run: Path) -> tuple[Recipe | PointRecipe, LandmarkNetwork | LookOnce]:
     """The recipe and trained network of a run folder, in evaluation mode; raises InputError if it is none."""
+    network: LandmarkNetwork | LookOnce
     try:
-        recipe = Recipe.model_validate_json((run / "recipe.json").read_text())
-        network = build_network(recipe)
+        recipe = read_recipe(json.loads((run / "recipe.json").read_text()))
+        network = build_point_network(recipe) if isinstance(recipe, PointRecipe) else build_network(recipe)
         load_model(network, str(run / WEIGHTS_FILE))
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{run}: not a finished training run ({reason}); train it to the end first") from error
     return recipe, network.eval()
-
-
-class RunData(lightning.LightningDataModule):
-    """The streams of a run: epoch e trains on the samples after those of epoch e - 1, also after a restart."""
-
-    def __init__(self, recipe: Recipe, data: Path | None, cache: Path, *, stride: int) -> None:
-        super().__init__()
-        self.recipe, self.stride = recipe, stride
-        self.sources = [(_source(part, data, cache, recipe.seed), part.weight) for part in recipe.data]
-
-    def train_dataloader(self) -> DataLoader:
-        """Batches of the current epoch."""
-        assert self.trainer is not None
-        length = self.recipe.steps_per_epoch * self.recipe.batch_size * self.trainer.world_size
-        start = self.trainer.current_epoch * length
-        stream = self._stream(self.recipe.augmentation, seed=self.recipe.seed, start=start, length=length)
-        return DataLoader(stream, batch_size=self.recipe.batch_size, num_workers=self.recipe.workers)
-
-    def val_dataloader(self) -> DataLoader:
-        """Batches of the fixed set."""
-        stream = self._stream(None, seed=self.recipe.seed + 1, start=0, length=VALIDATION_PICTURES)
-        return DataLoader(stream, batch_size=self.recipe.batch_size)
-
-    def _stream(self, augmentation: Augmentation | None, *, seed: int, start: int, length: int) -> PictureStream:
-        recipe = self.recipe
-        return PictureStream(
-            self.sources,
-            shape=recipe.input.shape,
-            spacing=recipe.input.spacing_mm,
-            stride=self.stride,
-            channels=recipe.input.channels,
-            target=recipe.target,
-            augmentation=augmentation,
-            seed=seed,
-            start=start,
-            length=length,
-        )
 
 
 def _sha256(path: Path) -> str:
@@ -181,17 +151,18 @@ def keep_freed_memory() -> None:
     libc.mallopt(top_pad, 2**28)
 
 
-def _check_resumable(recipe: Recipe, out: Path, resume: bool) -> None:
+def _check_resumable(recipe: Recipe | PointRecipe, out: Path, resume: bool) -> None:
     """Raise UsageError unless `out` may be gone on with: asked for, and with the recipe that it was started with."""
     if not resume:
         raise UsageError(f"{out} already holds a run; go on with --resume or choose another --out")
     record = out / "recipe.json"
     try:
-        begun = Recipe.model_validate_json(record.read_text())
+        begun = read_recipe(json.loads(record.read_text()))
     except (OSError, ValueError) as error:
         raise UsageError(f"{record}: cannot be read, so the run cannot go on; choose another --out") from error
     free = {"description", "workers"}  # neither changes the result
-    other = [name for name in Recipe.model_fields if name not in free and getattr(begun, name) != getattr(recipe, name)]
+    before, now = begun.model_dump(exclude=free), recipe.model_dump(exclude=free)
+    other = [name for name in before | now if before.get(name) != now.get(name)]
     if other:
         raise UsageError(
             f"{out} was started with another recipe (they differ in {', '.join(other)}); "
@@ -206,7 +177,20 @@ def _steps_done(checkpoint: Path | None) -> int:
     return int(state["global_step"])
 
 
-def _trainer(recipe: Recipe, out: Path, progress: bool, *, done_steps: int) -> lightning.Trainer:
+def _training_of(
+    recipe: Recipe | PointRecipe, data: Path | None, cache: Path, out: Path
+) -> tuple[RecipeTraining, RunData | PointRunData, list[lightning.Callback]]:
+    """The module, data and callbacks of a recipe."""
+    if isinstance(recipe, PointRecipe):
+        return PointTraining(recipe), PointRunData(recipe, data), []
+    module = DiscTraining(recipe)
+    stream = RunData(recipe, data, cache, stride=module.network.output_stride)
+    return module, stream, [FilmRecorder(out, stream.validation_stream(), epochs=recipe.epochs)]
+
+
+def _trainer(
+    recipe: Recipe | PointRecipe, out: Path, progress: bool, callbacks: list[lightning.Callback], *, done_steps: int
+) -> lightning.Trainer:
     # Not `save_last`, which waits for the end of the training: this one file is replaced, whole, after every epoch.
     checkpoints = ModelCheckpoint(
         dirpath=out,
@@ -214,7 +198,7 @@ def _trainer(recipe: Recipe, out: Path, progress: bool, *, done_steps: int) -> l
         enable_version_counter=False,
         save_on_train_epoch_end=True,
     )
-    callbacks = [checkpoints, LearningRateMonitor()]
+    callbacks = [checkpoints, LearningRateMonitor(), *callbacks]
     if progress:
         callbacks.append(TQDMProgressBar(refresh_rate=10))
     return lightning.Trainer(
@@ -233,15 +217,3 @@ def _trainer(recipe: Recipe, out: Path, progress: bool, *, done_steps: int) -> l
         enable_model_summary=False,
         default_root_dir=out,
     )
-
-
-def _source(part: SourcePart, data: Path | None, cache: Path, seed: int) -> Source:
-    if part.kind == "synth":
-        return SimulatedSource(part.pool, seed, cache / f"synth-{seed}")
-    if data is None or part.path is None:
-        raise UsageError(f"the recipe reads {part.path or 'data'}: say where it is with --data DIR")
-    root = data / part.path
-    if not root.exists():
-        raise InputError(f"{root}: no such folder; --data must hold {part.path}")
-    subjects = None if part.subjects is None else read_subjects(part.subjects)
-    return BidsSource(root, subjects) if part.kind == "bids" else PreparedSource(root, subjects)
