@@ -20,7 +20,8 @@ from typing import Literal
 import numpy as np
 
 from lookonce.decode.certainty import only_cut
-from lookonce.decode.chain import ChainSettings, decode_chain
+from lookonce.decode.chain import decode_chain
+from lookonce.decode.chain_scores import ChainSettings
 from lookonce.decode.evidence import Evidence, anchors_in_view
 from lookonce.decode.heatmaps import Candidates
 from lookonce.errors import LookOnceError
@@ -55,10 +56,14 @@ SAME_DISC_MM = 6.0
 
 @dataclass(frozen=True)
 class Piece:
-    """One piece of a scan as the decoder sees it; `levels` holds each candidate's true SCT value, 0 for none."""
+    """One piece of a scan as the decoder sees it, which shows `discs` discs.
+
+    `levels` holds each candidate's true SCT value, 0 for none.
+    """
 
     patient: str
     share: float
+    discs: int
     candidates: Candidates
     room: tuple[float, float]
     levels: np.ndarray
@@ -101,7 +106,7 @@ class Outcome:
 
 def main() -> None:
     options = _options()
-    pieces = list(_collect(options))
+    pieces = list(collect_pieces(DiscSession(find_model(options.model)), options.data, _selection(options)))
     patients = sorted({piece.patient for piece in pieces})
     fold_of = {patient: number % FOLDS for number, patient in enumerate(patients)}
     fold = np.array([fold_of[piece.patient] for piece in pieces])
@@ -112,7 +117,7 @@ def main() -> None:
     outcomes = []
     for number, setting in enumerate(settings):
         print(f"[{number + 1}/{len(settings)}]", end="\r", file=sys.stderr)
-        outcomes.append([_outcome(piece, setting) for piece in pieces])
+        outcomes.append([outcome_of(piece, setting) for piece in pieces])
     weights = _weights(pieces)
     score = np.array([[np.log(max(of.true_share, 1e-3)) for of in row] for row in outcomes]) * weights
     crossed, right = _report(pieces, outcomes, settings, score, fold)
@@ -133,13 +138,16 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _collect(options: argparse.Namespace):
-    session = DiscSession(find_model(options.model))
-    selection = Selection(
+def _selection(options: argparse.Namespace) -> Selection:
+    return Selection(
         subjects=read_subjects(options.subjects) if options.subjects else None,
         patients=read_patients(options.patients) if options.patients else {},
     )
-    for row, scan in selected_scans(options.data, selection):
+
+
+def collect_pieces(session: DiscSession, data: list[Path], selection: Selection):
+    """The scans whole and in pieces, as the network sees them."""
+    for row, scan in selected_scans(data, selection):
         print(scan.image.name, file=sys.stderr)
         patient = f"{row['data_set']} {row['patient']}"
         whole = KnownScan(read_image(scan.image), read_labels(scan.labels), scan.annotated)
@@ -168,10 +176,11 @@ def _piece(known: KnownScan, patient: str, share: float, session: DiscSession) -
     rows = world_to_voxel(candidates.world_mm, affine=slabs.affine)[:, 1]
     spacing = session.card.spacing_mm
     places = rows * spacing, (slabs.data.shape[1] - 1 - rows) * spacing
-    return Piece(patient, share, candidates, room_beyond(candidates, slabs), levels, places)
+    return Piece(patient, share, len(known.truth), candidates, room_beyond(candidates, slabs), levels, places)
 
 
-def _outcome(piece: Piece, settings: ChainSettings) -> Outcome:
+def outcome_of(piece: Piece, settings: ChainSettings) -> Outcome:
+    """What the decoder says of a piece."""
     above, below = piece.room
     chain = decode_chain(piece.candidates, room_above_mm=above, room_below_mm=below, settings=settings)
     clear = np.count_nonzero(piece.candidates.probability[chain.picked] >= CLEAR_FROM)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookonce.anatomy import ADULT_SPACING, VertebraCount
-from lookonce.decode.chain import FIRST, LAST
+from lookonce.decode.chain_scores import FIRST, LAST
 from lookonce.decode.heatmaps import Candidates
 
 CLASSES = LAST + 1

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lookonce.anatomy import Level
 from lookonce.decode.heatmaps import Candidates, find_candidates
 from lookonce.decode.midline import REACH_MM, onto_midline
+from lookonce.decoders import Decoder, DecoderName, find_decoder
 from lookonce.errors import NothingFoundError
 from lookonce.geometry import (
     FloatArray,
@@ -112,6 +113,7 @@ def label(
     first_level: int | None = None,
     localizer: LabelResult | None = None,
     volume: int | None = None,
+    decoder: DecoderName | Decoder | None = None,
 ) -> LabelResult:
     """Find and name the intervertebral discs of a spine MRI.
 
@@ -128,6 +130,8 @@ def label(
         get its levels, and its doubts. The patient must have lain still between the two.
     volume : int, optional
         Which volume of a 4D file, from 0.
+    decoder : str or Decoder, optional
+        `chain` (default), `skeleton` or `lookonce`, or what `decoders.find_decoder` gave (to label many scans).
 
     Returns
     -------
@@ -147,8 +151,10 @@ def label(
     image = source if isinstance(source, SpineImage) else read_image(Path(source), volume=volume)
     session = DiscSession(find_model(str(model))) if isinstance(model, str | Path) else model
     card = session.card
+    if isinstance(decoder, str):
+        decoder = find_decoder(decoder)
     slabs, maps, candidates = look(image, session)
-    numbering = number_discs(candidates, slabs, first_level=first_level, localizer=localizer)
+    numbering = number_discs(candidates, slabs, first_level=first_level, localizer=localizer, decoder=decoder)
     if np.count_nonzero(candidates.probability[numbering.picked] >= CLEAR_FROM) < FEWEST_CLEAR:
         raise NothingFoundError("no spine was found in the image; is it a sagittal or 3D spine scan?")
     points = _on_midline(candidates.world_mm[numbering.picked], image, card.spacing_mm)

@@ -18,7 +18,10 @@ from lookonce.errors import UsageError
 from lookonce.geometry import FloatArray, SlabStack, voxel_sizes
 
 if TYPE_CHECKING:
+    from lookonce.decoders import Decoder
     from lookonce.labeling import LabelResult
+
+Path = tuple[NDArray[np.integer], NDArray[np.integer]]
 
 #: A numbering less probable than this is marked uncertain.
 CERTAIN_FROM = 0.9
@@ -75,6 +78,7 @@ def number_discs(
     *,
     first_level: int | None = None,
     localizer: LabelResult | None = None,
+    decoder: Decoder | None = None,
 ) -> Numbering:
     """Pick and name discs among candidates.
 
@@ -85,17 +89,20 @@ def number_discs(
         The picture that they were found in.
     first_level, localizer
         What settles the numbering, as in `labeling.label`.
+    decoder : Decoder, optional
+        Picks and names in place of the chain, which then only says how sure that is.
     """
     above, below = room_beyond(candidates, slabs)
     decode = partial(decode_chain, candidates, room_above_mm=above, room_below_mm=below, first_level=first_level)
-    chain = alone = decode()
+    path = None if decoder is None else decoder(candidates, candidates.slab[:, 1:] * voxel_sizes(slabs.affine)[1])
+    chain = alone = decode(path=_from_first_level(path, first_level))
     guide = None
     if localizer is not None:
         known = levels_by_localizer(candidates, localizer.labels, _across(slabs))
         if known.any():
-            guide, chain = localizer, decode(known=known)
+            guide, chain = localizer, decode(known=known, path=_as_known(path, known))
     counts = {USUAL_COUNT: 1.0}
-    if guide is None and first_level is None and len(chain.picked) >= FEWEST_TO_COUNT:
+    if path is None and guide is None and first_level is None and len(chain.picked) >= FEWEST_TO_COUNT:
         unusual = {count: decode(count=count) for count in VARIANT_SHARES}
         # Only who sees both ends can count what lies between them.
         seen = {count: of for count, of in unusual.items() if len(_anchors(of, candidates, slabs)[0]) == 2}
@@ -141,6 +148,28 @@ def room_beyond(candidates: Candidates, slabs: SlabStack) -> tuple[float, float]
         return 0.0, 0.0
     above, below = _heights(candidates, slabs)
     return float(above.min()), float(below.min())
+
+
+def _from_first_level(path: Path | None, first_level: int | None) -> Path | None:
+    """A decoder's labelling, counted from a known first level."""
+    if path is None or first_level is None or not len(path[0]):
+        return path
+    return _shifted(path, first_level - int(path[1][0]))
+
+
+def _as_known(path: Path | None, known: NDArray[np.integer]) -> Path | None:
+    """A decoder's labelling, moved by as many levels as most of the candidates with a known level say."""
+    if path is None or not known[path[0]].any():
+        return path
+    shifts = (known[path[0]] - path[1])[known[path[0]] > 0]
+    values, counts = np.unique(shifts, return_counts=True)
+    return _shifted(path, int(values[counts.argmax()]))
+
+
+def _shifted(path: Path, shift: int) -> Path:
+    picked, levels = path[0], path[1] + shift
+    there = (levels >= Level.C1_C2) & (levels <= Level.L5_S1)
+    return picked[there], levels[there]
 
 
 def _count_vertebrae(chains: dict[VertebraCount, Chain]) -> dict[VertebraCount, float]:

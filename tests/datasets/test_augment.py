@@ -122,3 +122,12 @@ def test_a_shortened_picture_shows_a_disc_where_the_whole_one_does(seed):
     assume(np.any((whole.points[:, 0] >= 0) & (whole.points[:, 0] < SHAPE[0])))
     crop = augmented(nothing_but_noise(), SHAPE, SPACING, ONLY_SHORTER, np.random.default_rng(seed))
     assert len(crop.points) > 0
+
+
+def test_noisy_labels_are_off_by_the_stated_millimetres_and_the_picture_is_not():
+    sample = SlabSample(np.ones((80, 60)), 1.0, np.full((400, 2), 30.0), np.full(400, 5), np.zeros(400))
+    quiet = Augmentation(rotation_degrees=0, scale=0, shear=0)
+    clean = augmented(sample, (80, 60), 1.0, quiet, np.random.default_rng(0))
+    noisy = augmented(sample, (80, 60), 1.0, quiet.model_copy(update={"label_noise_mm": 2.0}), np.random.default_rng(0))
+    assert np.std(noisy.points - clean.points) == pytest.approx(2.0, rel=0.1)
+    assert np.ptp(clean.points, axis=0).max() < 1e-9

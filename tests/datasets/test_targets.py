@@ -165,3 +165,11 @@ def test_a_disc_without_a_name_is_a_disc_and_nothing_is_said_of_its_name():
     assert arrays["name"][10, 15] == 0
     assert arrays["name"][22, 15] == 25
     assert arrays["known"].min() == 1
+
+
+def test_where_only_anchors_are_named_the_other_discs_are_discs_without_a_name():
+    sample = spine([[30, 40], [60, 42], [90, 40], [120, 38]], [2, 3, 4, 8])
+    every, anchors = names_target(sample, 2, NAMES), names_target(sample, 2, Target(anchors_only=True))
+    assert set(np.unique(every["name"])) == {0, 2, 3, 4, 8}
+    assert set(np.unique(anchors["name"])) == {0, 2, 3, 8}
+    np.testing.assert_array_equal(anchors["heat"], every["heat"])

@@ -32,13 +32,16 @@ def crowd(rng: np.random.Generator, places: np.ndarray, most: int, *, least: int
 
 
 def tree_costs(combinations: np.ndarray, crowds: list[np.ndarray], mean: np.ndarray, pair: tuple[int, int]):
-    """The published distance of each combination (K, J), moved and scaled by its reference joints; -1 is missing."""
+    """The published distance of each combination (K, J), moved and scaled by its reference joints; -1 is missing.
+
+    The mean skeleton keeps its own size, so distances are in its unit.
+    """
     lost = np.full((1, 2), np.nan)
     places = np.stack([np.concatenate([crowds[j], lost])[combinations[:, j]] for j in range(len(mean))], axis=1)
     first, second = places[:, pair[0]], places[:, pair[1]]
     size = np.linalg.norm(second - first, axis=1)[:, None, None]
-    target = (mean - mean[pair[0]]) / np.linalg.norm(mean[pair[1]] - mean[pair[0]])
-    squares = (((places - first[:, None]) / size - target) ** 2).sum(axis=2)
+    unit = np.linalg.norm(mean[pair[1]] - mean[pair[0]])
+    squares = ((unit * (places - first[:, None]) / size - (mean - mean[pair[0]])) ** 2).sum(axis=2)
     return np.where(np.isnan(squares), MISSING, squares).sum(axis=1)
 
 
@@ -85,9 +88,21 @@ def test_the_choice_does_not_depend_on_place_and_size(seed, scale, down, across)
     mean = spine(rng, 8)
     crowds = crowd(rng, spine(rng, 8), most=6)
     moved = [scale * of_joint + [down, across] for of_joint in crowds]
-    here, there = search_skeleton(crowds, mean), search_skeleton(moved, 3.0 * mean - 7.0)
+    here, there = search_skeleton(crowds, mean), search_skeleton(moved, mean - 7.0)
     assert there.cost == pytest.approx(here.cost, rel=1e-6, abs=1e-9)
     assert there.choice.tolist() == here.choice.tolist()
+
+
+@settings(max_examples=50, deadline=None)
+@given(seeds, st.floats(-np.pi, np.pi))
+def test_a_turned_spine_is_found_where_turning_is_allowed(seed, angle):
+    rng = np.random.default_rng(seed)
+    mean = spine(rng, 8)
+    crowds = crowd(rng, mean, most=6)
+    turned = [of_joint @ [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]] for of_joint in crowds]
+    match = search_skeleton(turned, mean, turn=True)
+    assert match.cost == pytest.approx(0, abs=1e-6)
+    assert_allclose([crowds[joint][index] for joint, index in enumerate(match.choice)], mean, atol=1e-4)
 
 
 def test_more_reference_pairs_never_cost_more():

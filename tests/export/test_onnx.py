@@ -20,7 +20,7 @@ from lookonce.export.onnx import DeployedDiscNet, check_parity, export_run
 from lookonce.models import build
 from lookonce.runtime.session import DiscSession
 from lookonce.runtime.weights import find_model
-from lookonce.training import run as run_module
+from lookonce.training import data as data_module
 from lookonce.training.run import load_run, train
 
 ABOUT = {"licence": "Apache-2.0", "limits": "for tests"}
@@ -38,7 +38,7 @@ class Exported:
 def exported(tmp_path_factory) -> Exported:
     folder = tmp_path_factory.mktemp("exported")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_module, "VALIDATION_PICTURES", 2)
+        patch.setattr(data_module, "VALIDATION_PICTURES", 2)
         recipe = tiny_recipe("model.options.stacks=1", "epochs=1", "steps_per_epoch=2")
         train(recipe, data=None, out=folder / "run", progress=False)
     return Exported(folder / "run", export_run(folder / "run", folder / "new" / "tiny.onnx", name="tiny", about=ABOUT))

@@ -36,7 +36,7 @@ WRONG = {
     UNETS: [{"widths": [8]}, {"widths": [8, 1]}, {"widths": 3}, {"stem_stride": 3}, {"in_channels": 0}],
 }
 
-every_model = pytest.mark.parametrize("name", models.names())
+every_model = pytest.mark.parametrize("name", [*HOURGLASSES, *UNETS])
 
 
 def each_with(choices):
@@ -114,6 +114,10 @@ def test_attention_lies_between_0_and_1_where_there_is_one(name):
 def test_the_same_seed_builds_the_same_network(name):
     first, second = small(name).state_dict(), small(name).state_dict()
     assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_every_network_that_finds_discs_is_tested_here():
+    assert {*HOURGLASSES, *UNETS, "lookonce"} == set(models.names())
 
 
 def test_an_unknown_name_is_answered_with_the_names_there_are():

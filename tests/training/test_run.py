@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from tests.tiny import start_python, tiny_recipe, write_recipe
 
 from lookonce.errors import InputError, UsageError
+from lookonce.training import data as data_module
 from lookonce.training import run as run_module
 from lookonce.training.run import train
 
@@ -25,9 +26,9 @@ STOPPING_SCRIPT = f"""
 import signal, sys
 from lookonce.cli.app import main
 from lookonce.datasets.stream import PictureStream
-from lookonce.training import run
+from lookonce.training import data
 
-run.VALIDATION_PICTURES = {FEW}
+data.VALIDATION_PICTURES = {FEW}
 get, read = PictureStream.__getitem__, []
 
 def get_until_the_second_epoch(self, index):
@@ -47,9 +48,9 @@ import os, sys
 from pathlib import Path
 from lookonce.cli.app import main
 from lookonce.datasets.stream import PictureStream
-from lookonce.training import run
+from lookonce.training import data
 
-run.VALIDATION_PICTURES = {FEW}
+data.VALIDATION_PICTURES = {FEW}
 get = PictureStream.__getitem__
 record = Path(sys.argv[0]).with_name("seen-" + os.environ.get("LOCAL_RANK", "0"))
 
@@ -66,7 +67,7 @@ main()
 @pytest.fixture(scope="module", autouse=True)
 def few_validation_pictures():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_module, "VALIDATION_PICTURES", FEW)
+        patch.setattr(data_module, "VALIDATION_PICTURES", FEW)
         yield
 
 
@@ -198,7 +199,7 @@ def test_bfloat16_is_used_only_where_it_is_not_emulated(monkeypatch, wanted, uni
 
 
 def test_a_run_starts_from_the_weights_of_another(undisturbed, tmp_path, monkeypatch):
-    monkeypatch.setattr(run_module, "VALIDATION_PICTURES", 2)
+    monkeypatch.setattr(data_module, "VALIDATION_PICTURES", 2)
     recipe = tiny_recipe("epochs=1", "steps_per_epoch=1", "optimizer.learning_rate=1e-12", "optimizer.weight_decay=0")
     weights = train(recipe, data=None, out=tmp_path / "second", start=undisturbed, progress=False)
     before, after = load_file(undisturbed / "weights.safetensors"), load_file(weights)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -72,6 +72,9 @@ ChangeText = Annotated[
     ),
 ]
 Repeats = Annotated[int, typer.Option(min=1, metavar="N", help="With --change: N random forms of every scan.")]
+Decoder = Annotated[
+    Literal["chain", "skeleton", "lookonce"], typer.Option(help="What picks and names the discs where a model labels.")
+]
 Seed = Annotated[int, typer.Option(min=0, metavar="S", help="Of what --change draws at random.")]
 CsvFile = Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write one line a scored scan.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of the table.")]
@@ -85,6 +88,7 @@ def evaluate(
     split: Split = None,
     patients: Patients = None,
     protocol: Protocol = "strict",
+    decoder: Decoder = "chain",
     change: ChangeText = None,
     repeats: Repeats = 1,
     seed: Seed = 0,
@@ -121,6 +125,7 @@ def evaluate(
         change=evaluation.Change.parse(change) if change else None,
         repeats=repeats,
         seed=seed,
+        decoder=decoder,
         progress=_progress,
     )
     if csv_file:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
+    from lookonce.decoders import Decoder as FoundDecoder
     from lookonce.errors import LookOnceError
     from lookonce.labeling import LabelResult
     from lookonce.runtime.session import DiscSession
 
 Numbering = Literal["sct", "totalspineseg", "spineps"]
+Decoder = Literal["chain", "skeleton", "lookonce"]
 
 
 def label(
@@ -28,6 +30,9 @@ def label(
     model: Annotated[
         str, typer.Option(metavar="NAME", help="A shipped model (see `lookonce models`) or an .onnx file.")
     ] = "discs",
+    decoder: Annotated[
+        Decoder, typer.Option(help="What picks and names the discs; the papers' are there to compare.")
+    ] = "chain",
     first_level: Annotated[
         int | None,
         typer.Option(metavar="N", min=2, max=25, help="SCT value of the topmost disc in view, if known (3 = C2/C3)."),
@@ -54,13 +59,14 @@ def label(
 
     Example: lookonce label sub-01_T2w.nii.gz -o labels --qc qc
     """
+    from lookonce.decoders import find_decoder
     from lookonce.results import plan_outputs
     from lookonce.runtime.session import DiscSession
     from lookonce.runtime.weights import find_model
 
     session = DiscSession(find_model(model))
     guide = None if localizer is None else _label_localizer(localizer, session)
-    job = _Job(session, first_level, guide, volume, numbering, qc, overwrite)
+    job = _Job(session, find_decoder(decoder), first_level, guide, volume, numbering, qc, overwrite)
     plan = plan_outputs(inputs, out)
     records: list[dict[str, Any]] = []
     failures: list[LookOnceError] = []
@@ -99,6 +105,7 @@ class _Job:
     """What is done to every input of a call."""
 
     session: DiscSession
+    decoder: FoundDecoder | None
     first_level: int | None
     localizer: LabelResult | None
     volume: int | None
@@ -114,7 +121,13 @@ class _Job:
 
         check_outputs(folder, stem, overwrite=self.overwrite)
         image = read_image(path, volume=self.volume)
-        result = label_image(image, model=self.session, first_level=self.first_level, localizer=self.localizer)
+        result = label_image(
+            image,
+            model=self.session,
+            first_level=self.first_level,
+            localizer=self.localizer,
+            decoder=self.decoder,
+        )
         command = " ".join(["lookonce", *sys.argv[1:]])
         outputs = write_result(
             image, result, folder, stem, numbering=self.numbering, overwrite=self.overwrite, command=command

@@ -16,8 +16,9 @@ from lookonce.datasets.samples import SlabSample
 class Augmentation(BaseModel):
     """Ranges of the random changes; zeros switch a change off.
 
-    `shorten` is the share of pictures of which only a part is left, `shortest_mm` to `longest_mm` high and anywhere, as
-    in scans that show a few discs and neither C2 nor the sacrum.
+    `label_noise_mm` is the standard deviation by which labels are off, along rows and columns. `shorten` is the share
+    of pictures of which only a part is left, `shortest_mm` to `longest_mm` high and anywhere, as in scans that show a
+    few discs and neither C2 nor the sacrum.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -31,6 +32,7 @@ class Augmentation(BaseModel):
     noise: float = 0.06
     blur: float = 0.4
     erase: float = 0.15
+    label_noise_mm: float = 0.0
     shorten: float = 0.0
     shortest_mm: float = 50.0
     longest_mm: float = 190.0
@@ -58,6 +60,8 @@ def augmented(
     crop = warped(sample, placed.matrix, placed.shift, shape, spacing)
     if rng.random() < ranges.shorten:
         crop = _shortened(crop, rng.uniform(ranges.shortest_mm, ranges.longest_mm), rng)
+    if ranges.label_noise_mm:
+        crop = replace(crop, points=crop.points + rng.normal(0, ranges.label_noise_mm / spacing, crop.points.shape))
     return replace(crop, image=_changed_look(crop.image, ranges, rng))
 
 

@@ -12,11 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from lookonce.anatomy import Level
 from lookonce.datasets.samples import UNNAMED, SlabSample
 
 #: The top of C1 is no disc: the network is neither asked for it nor punished for it.
 FIRST_DISC_LEVEL, LAST_DISC_LEVEL = 2, 25
 NAME_CLASSES = LAST_DISC_LEVEL + 1
+#: Those around the dens, at the ends of the thoracic spine, and the lumbosacral one.
+ANCHOR_LEVELS = (Level.C1_C2, Level.C2_C3, Level.C7_T1, Level.T12_L1, Level.L5_S1)
 #: Beyond the last listed disc of incomplete truth, discs are unknown this far to the front and back of it.
 UNKNOWN_HALF_WIDTH_MM = 45.0
 UNKNOWN_GAP_MM = 11.0
@@ -33,6 +36,8 @@ class Target(BaseModel):
     sigma_mm: float = 4.5
     #: Spread of a disc's strength over the right-left distance from its mid-sagittal point.
     lateral_sigma_mm: float = 6.5
+    #: Ask for the names of discs that look like no other alone.
+    anchors_only: bool = False
     first_level: int = 2
     levels: int = 11
 
@@ -65,7 +70,8 @@ def names_target(sample: SlabSample, stride: int, target: Target) -> dict[str, N
             continue
         strength = np.exp(-0.5 * (lateral / target.lateral_sigma_mm) ** 2)
         blob = strength * np.exp(-0.5 * (distance / target.sigma_mm) ** 2)
-        name[blob > np.maximum(heat, 0.1)] = level
+        named = not target.anchors_only or level in ANCHOR_LEVELS
+        name[blob > np.maximum(heat, 0.1)] = level if named else UNNAMED
         heat = np.maximum(heat, blob.astype(np.float32))
     return {"heat": heat, "name": name, "known": known}
 

@@ -19,9 +19,9 @@ from lookonce.geometry import FloatArray
 
 #: The published reference joints: the first and the fifth.
 REFERENCE = (0, 4)
-#: What a joint without a candidate, or with none nearer than this, costs: squared distance in units of the distance
-#: between the reference joints. Half the distance of neighbours, about an eighth of that unit, is no longer the joint.
-MISSING = 0.125**2
+#: What a joint without a candidate, or with none nearer than this to its place in the mean skeleton, costs: half the
+#: distance of cervical neighbours is no longer the joint. Squared millimetres.
+MISSING = 8.0**2
 #: Rounds of alignment that a mean skeleton is learned in; the mean moves by less than a millionth after them.
 ROUNDS = 20
 
@@ -35,8 +35,7 @@ class SkeletonMatch:
     choice : (J,) int array
         Index of each joint's candidate, -1 for a missing joint.
     cost : float
-        Squared distance to the mean skeleton plus the price of missing joints, in units of the squared distance between
-        the reference joints.
+        Squared distance to the mean skeleton plus the price of missing joints, in squared units of the mean skeleton.
     """
 
     choice: NDArray[np.intp]
@@ -49,6 +48,7 @@ def search_skeleton(
     *,
     missing: float = MISSING,
     pairs: Sequence[tuple[int, int]] | None = None,
+    turn: bool = False,
 ) -> SkeletonMatch:
     """Find the combination of candidates, one a joint, that is nearest to the mean skeleton.
 
@@ -57,12 +57,16 @@ def search_skeleton(
     candidates : sequence of (M_j, 2) arrays
         Places of each joint's candidates; none for a joint that was not seen.
     mean : (J, 2) array
-        The mean skeleton, in any unit.
+        The mean skeleton, mm. Candidates may be in any unit: they are scaled to it.
     missing : float
-        Price of a missing joint. A joint whose best candidate would cost more is missing, the reference joints apart.
+        Price of a missing joint, mm^2. A joint whose best candidate would cost more is missing, the reference joints
+        apart.
     pairs : sequence of (int, int), optional
         Reference joints to try, of which the cheapest wins. By default the published pair where both have candidates,
         else the first seen joint with the seen one nearest to four further down.
+    turn : bool
+        Turn the candidates onto the mean skeleton too, so that its direction in the picture does not matter. Published
+        is only moving and scaling.
 
     Returns
     -------
@@ -81,7 +85,7 @@ def search_skeleton(
     if pairs is None:
         pairs = _reference_pairs(seen)
     usable = [pair for pair in pairs if len(places[pair[0]]) and len(places[pair[1]])]
-    matches = [_search_from(places, mean, missing, pair) for pair in usable]
+    matches = [_search_from(places, mean, missing, pair, turn) for pair in usable]
     nothing = SkeletonMatch(np.full(len(mean), -1, dtype=np.intp), missing * len(mean))
     return min(matches, key=lambda match: match.cost, default=nothing)
 
@@ -124,30 +128,31 @@ def _reference_pairs(seen: list[int]) -> list[tuple[int, int]]:
 
 
 def _search_from(
-    places: Sequence[FloatArray], mean: FloatArray, missing: float, pair: tuple[int, int]
+    places: Sequence[FloatArray], mean: FloatArray, missing: float, pair: tuple[int, int], turn: bool
 ) -> SkeletonMatch:
     """The best match with these reference joints: every pair of their candidates at once."""
     first, second = pair
-    origins = places[first][:, None, None]
-    sizes = np.linalg.norm(places[second][None, :, None] - origins, axis=-1, keepdims=True)  # (Ma, Mb, 1, 1)
-    target = (mean - mean[first]) / np.linalg.norm(mean[second] - mean[first])
-    joints = np.arange(len(places))
-    choice = np.full((*sizes.shape[:2], len(places)), -1, dtype=np.intp)
+    # The plane as complex numbers, where dividing by one turns and scales.
+    joints, target = [row + 1j * column for row, column in (of_joint.T for of_joint in places)], mean @ [1, 1j]
+    origin = joints[first][:, None]
+    reach = joints[second][None, :] - origin  # (Ma, Mb)
+    unit, whole = (reach, target[second] - target[first]) if turn else (abs(reach), abs(target[second] - target[first]))
+    choice = np.full((*reach.shape, len(places)), -1, dtype=np.intp)
     cost = np.full(choice.shape, missing)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        for joint in joints[[len(of_joint) > 0 for of_joint in places]]:
-            offsets = (places[joint] - origins) / sizes - target[joint]  # (Ma, Mb, M, 2)
-            squares = np.nan_to_num((offsets**2).sum(axis=-1), nan=np.inf)
-            choice[..., joint] = squares.argmin(axis=-1)
-            cost[..., joint] = squares.min(axis=-1)
-    # The reference joints are what was chosen, and the second still differs from the mean by its direction.
-    rows, columns = np.indices(choice.shape[:2])
-    choice[..., first], cost[..., first] = rows, 0.0
-    direction = (places[second][None, :] - places[first][:, None]) / np.maximum(sizes[..., 0], np.finfo(float).tiny)
-    choice[..., second], cost[..., second] = columns, ((direction - target[second]) ** 2).sum(axis=-1)
-    too_far = (cost > missing) & ~np.isin(joints, pair)
-    choice[too_far], cost[too_far] = -1, missing
-    total = np.where(sizes[..., 0, 0] > 0, cost.sum(axis=-1), np.inf)
+    # Two candidates on one place have no distance to scale by: they are no reference pair.
+    scale = whole / np.where(unit == 0, np.inf, unit)
+    for joint, of_joint in enumerate(joints):
+        if joint not in pair and len(of_joint):
+            away = (of_joint - origin[..., None]) * scale[..., None] - (target[joint] - target[first])  # (Ma, Mb, M)
+            squares = away.real**2 + away.imag**2
+            nearest = squares.argmin(axis=-1)
+            cost[..., joint] = np.minimum(squares.min(axis=-1), missing)
+            choice[..., joint] = np.where(cost[..., joint] < missing, nearest, -1)
+    choice[..., first], choice[..., second] = np.indices(reach.shape)
+    cost[..., first] = 0.0
+    # Of the reference joints the second still differs from the mean by its direction.
+    cost[..., second] = abs(reach * scale - (target[second] - target[first])) ** 2
+    total = np.where(unit == 0, np.inf, cost.sum(axis=-1))
     best = np.unravel_index(total.argmin(), total.shape)
     return SkeletonMatch(choice[best], float(total[best]))
 

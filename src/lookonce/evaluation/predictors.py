@@ -6,11 +6,15 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lookonce.errors import InputError, UsageError
 from lookonce.io.bids import read_labels
 from lookonce.io.nifti import SpineImage, label_stem
 from lookonce.landmarks import DiscLabels
+
+if TYPE_CHECKING:
+    from lookonce.decoders import DecoderName
 
 #: How label files end: ours and SCT's today, SCT's `sct_label_vertebrae`, Spine Generic's older releases.
 PREDICTION_ENDINGS = ("dlabel", "labeled_discs", "labels-disc", "labels-disc-manual")
@@ -53,17 +57,18 @@ def folder_predictor(folder: Path) -> Callable[[Path], Prediction]:
     return predict
 
 
-def model_predictor(model: str) -> Callable[[Path | SpineImage], Prediction]:
-    """Runner of the labelling pipeline with `model`, a name of `lookonce models` or an ONNX file."""
+def model_predictor(model: str, decoder: DecoderName = "chain") -> Callable[[Path | SpineImage], Prediction]:
+    """Runner of the labelling pipeline with `model`, a name of `lookonce models` or an ONNX file, and a decoder."""
     # ONNX Runtime is not needed to score a folder.
+    from lookonce.decoders import find_decoder
     from lookonce.labeling import label
     from lookonce.runtime.session import DiscSession
     from lookonce.runtime.weights import find_model
 
-    session = DiscSession(find_model(model))
+    session, found = DiscSession(find_model(model)), find_decoder(decoder)
 
     def predict(image: Path | SpineImage) -> Prediction:
-        result = label(image, model=session)
+        result = label(image, model=session, decoder=found)
         return Prediction(result.labels, result.uncertain, result.level_shift.get(0, 0.0))
 
     return predict

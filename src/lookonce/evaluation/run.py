@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from lookonce.landmarks import DiscLabels
 from lookonce.metrics.certainty import reliability
 from lookonce.metrics.landmarks import STRICT_TOLERANCE_MM, SagittalFrame, paper_case, sagittal_frame, strict_case
 from lookonce.metrics.summary import PROTOCOLS, CaseRow, Figure, TableRow, stated_certainty, summarise
+
+if TYPE_CHECKING:
+    from lookonce.decoders import DecoderName
 
 #: Stands in a table where a scan has no value in the column that groups it.
 NO_VALUE = "n/a"
@@ -104,6 +107,7 @@ def evaluate(
     change: Change | None = None,
     repeats: int = 1,
     seed: int = 0,
+    decoder: DecoderName = "chain",
     progress: Progress | None = None,
 ) -> Evaluation:
     """Score a model or a folder of predictions, on discs: the top of C1, which label files may hold too, is none.
@@ -121,6 +125,8 @@ def evaluate(
     repeats, seed : int
         How often each scan is changed, and the seed of what is drawn at random; a scan is changed alike whatever else
         is scored, and once where nothing is random.
+    decoder : str
+        What picks and names the discs where a model labels.
     progress : callable, optional
         Called with the scans done, the scans in all and the scan in hand.
 
@@ -128,7 +134,7 @@ def evaluate(
     ------
     UsageError
         If an option names nothing: an unknown protocol, column or split, no scan is left, or labels in a folder are to
-        be scored on changed scans.
+        be scored on changed scans or with another decoder.
     InputError
         If the truth cannot be read. A prediction that cannot be read counts as missed.
     WeightsError
@@ -136,7 +142,7 @@ def evaluate(
     """
     if protocol not in PROTOCOLS:
         raise UsageError(f"--protocol {protocol}: choose one of {', '.join(PROTOCOLS)}")
-    predict = _predictor(source, change)
+    predict = _predictor(source, change, decoder)
     scans = selected_scans(data, selection or Selection())
     cases = []
     for done, (row, scan) in enumerate(scans):
@@ -206,11 +212,13 @@ def _fields_of(scan: LabelledScan, row: Mapping[str, str], selection: Selection)
     }
 
 
-def _predictor(source: str | Path, change: Change | None) -> Callable[[Any], Prediction]:
+def _predictor(source: str | Path, change: Change | None, decoder: DecoderName) -> Callable[[Any], Prediction]:
     if not Path(source).is_dir():
-        return model_predictor(str(source))
+        return model_predictor(str(source), decoder)
     if change is not None:
         raise UsageError(f"--change needs a model to label the changed scans; {source} is a folder of labels")
+    if decoder != "chain":
+        raise UsageError(f"--decoder needs a model whose candidates it decodes; {source} is a folder of labels")
     return folder_predictor(Path(source))
 
 

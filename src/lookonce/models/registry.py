@@ -11,6 +11,7 @@ from torch import nn
 
 from lookonce.errors import UsageError
 from lookonce.models.hourglass import StackedHourglass
+from lookonce.models.lookonce import LookOnce
 from lookonce.models.unet import UNet
 
 
@@ -67,6 +68,7 @@ _MODELS = {
     # The lean attention hourglass behind the default weights.
     "unet": _Model(UNet, {"shape": False}),
     "shape-unet": _Model(UNet, {"shape": True}),
+    "lookonce": _Model(LookOnce, {}),
     "disc-net": _Model(
         StackedHourglass,
         {"attention": True},

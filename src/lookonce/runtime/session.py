@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,19 +52,13 @@ class DiscSession:
     """
 
     def __init__(self, model: ModelFile, *, threads: int | None = None) -> None:
-        import onnxruntime as ort
-
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads or _usable_cores()
-        options.log_severity_level = 3
-        try:
-            self._session = ort.InferenceSession(model.content, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime raises its own, undocumented kinds
-            raise WeightsError(f"{model.path}: ONNX Runtime cannot load it ({str(error).splitlines()[0]})") from error
+        if not isinstance(model.card, DiscModelCard):
+            raise WeightsError(f"{model.path}: is no disc model; its card is of another kind")
+        self._session = open_session(model, threads or _usable_cores())
         missing = set(OUTPUTS) - {output.name for output in self._session.get_outputs()}
         if missing:
             raise WeightsError(f"{model.path}: is no disc model (it has no output {', '.join(sorted(missing))})")
-        self.card: DiscModelCard = model.card
+        self.card = model.card
         self.identity = model.identity
 
     def __call__(self, slabs: NDArray[np.float32]) -> DiscMaps:
@@ -78,6 +73,19 @@ class DiscSession:
         heat, names, attention = (np.concatenate(maps) for maps in zip(*parts, strict=True))
         rows, columns = -(-height // self.card.stride), -(-width // self.card.stride)
         return DiscMaps(heat[:, :rows, :columns], names[..., :rows, :columns], attention[:, :rows, :columns])
+
+
+def open_session(model: ModelFile, threads: int) -> Any:
+    """An ONNX Runtime session of a model; raises WeightsError if there is none to be had."""
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    try:
+        return ort.InferenceSession(model.content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime raises its own, undocumented kinds
+        raise WeightsError(f"{model.path}: ONNX Runtime cannot load it ({str(error).splitlines()[0]})") from error
 
 
 def _usable_cores() -> int:

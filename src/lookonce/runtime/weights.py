@@ -3,33 +3,57 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lookonce.errors import UsageError, WeightsError
 
 DEFAULT_MODEL = "discs"
+#: The look-once network, and the mean skeleton in its card.
+POINT_MODEL = "lookonce"
 
 
-class DiscModelCard(BaseModel):
-    """What the pipeline must know of a disc model, and what people should; stored beside the ONNX file as JSON."""
+class ModelCard(BaseModel):
+    """What the program must know of a model, and what people should; stored beside the ONNX file as JSON."""
 
     model_config = ConfigDict(extra="forbid")
 
     name: str
     version: str
     sha256: str
+    recipe: dict[str, Any]
+    about: dict[str, Any]
+
+
+class PointModelCard(ModelCard):
+    """The card of a look-once model.
+
+    Attributes
+    ----------
+    mean_skeleton
+        Row and column, mm, of the discs of the mean of the skeletons that it was trained on.
+    first_level
+        SCT value of the first of them.
+    """
+
+    task: Literal["points"]
+    mean_skeleton: list[tuple[float, float]]
+    first_level: int
+
+
+class DiscModelCard(ModelCard):
+    """The card of a network that finds discs in pictures."""
+
     spacing_mm: float = Field(gt=0)
     lateral_step_mm: float = Field(gt=0)
     lateral_sigma_mm: float = Field(gt=0)
     stride: int = Field(gt=0)
     multiple: int = Field(gt=0)
-    recipe: dict[str, Any]
-    about: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -37,7 +61,7 @@ class ModelFile:
     """A model on disk: its ONNX bytes and card."""
 
     path: Path
-    card: DiscModelCard
+    card: DiscModelCard | PointModelCard
     content: bytes
 
     @property
@@ -63,20 +87,13 @@ def find_model(name_or_path: str = DEFAULT_MODEL) -> ModelFile:
     """
     if name_or_path.endswith(".onnx"):
         path = Path(name_or_path)
-    elif name_or_path in {DEFAULT_MODEL, *model_names()}:
+    elif name_or_path in {DEFAULT_MODEL, POINT_MODEL, *model_names()}:
         path = Path(str(_shipped() / f"{name_or_path}.onnx"))
     else:
         shipped = ", ".join(model_names()) or "none"
         raise UsageError(f"no model is called {name_or_path!r}; shipped: {shipped}; or give the path of an .onnx file")
     content = _read(path)
-    card_path = path.with_suffix(".json")
-    try:
-        card = DiscModelCard.model_validate_json(_read(card_path))
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the file"
-        cause = f"{place}: {first['msg']}"
-        raise WeightsError(f"{card_path}: is no model card ({cause}); install the model again") from None
+    card = _read_card(path.with_suffix(".json"))
     if hashlib.sha256(content).hexdigest() != card.sha256:
         raise WeightsError(f"{path}: its sha256 is not the one in its card; the file is damaged, install it again")
     return ModelFile(path=path, card=card, content=content)
@@ -85,6 +102,19 @@ def find_model(name_or_path: str = DEFAULT_MODEL) -> ModelFile:
 def model_names() -> list[str]:
     """Names of the shipped models."""
     return sorted(entry.name.removesuffix(".onnx") for entry in _shipped().iterdir() if entry.name.endswith(".onnx"))
+
+
+def _read_card(path: Path) -> DiscModelCard | PointModelCard:
+    try:
+        fields = json.loads(_read(path))
+        kind = PointModelCard if isinstance(fields, dict) and fields.get("task") == "points" else DiscModelCard
+        return kind.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        cause = f"{'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}"
+    except ValueError as error:
+        cause = f"the file: {error}"
+    raise WeightsError(f"{path}: is no model card ({cause}); install the model again")
 
 
 def _shipped() -> Any:

@@ -1,4 +1,4 @@
-"""The Lightning module: a recipe's network, loss, optimizer and averaged weights."""
+"""The Lightning modules: a recipe's network, loss, optimizer and averaged weights."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from typing import Any
 import lightning
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from lookonce import models
 from lookonce.errors import UsageError
+from lookonce.models.lookonce import LookOnce
 from lookonce.models.network import LandmarkNetwork
 from lookonce.training.losses import levels_loss, names_loss
-from lookonce.training.recipe import Recipe
+from lookonce.training.recipe import PointRecipe, Recipe
 
 
 def build_network(recipe: Recipe) -> LandmarkNetwork:
@@ -34,13 +36,21 @@ def build_network(recipe: Recipe) -> LandmarkNetwork:
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs leave it out
 
 
-class DiscTraining(lightning.LightningModule):
+def build_point_network(recipe: PointRecipe) -> LookOnce:
+    """The untrained point network of a recipe; raises UsageError if there is none of that name or with such options."""
+    network = models.build(recipe.model.name, **recipe.model.options)
+    if not isinstance(network, LookOnce):
+        raise UsageError(f"model {recipe.model.name} does not take points; choose lookonce for model.name")
+    return network
+
+
+class RecipeTraining(lightning.LightningModule):
     """Trains the network of a recipe; `averaged` holds the running average of its weights where the recipe asks."""
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe | PointRecipe, network: nn.Module) -> None:
         super().__init__()
         self.recipe = recipe
-        self.network = build_network(recipe)
+        self.network = network
         self.averaged = None
         if recipe.optimizer.average_decay is not None:
             average = get_ema_multi_avg_fn(recipe.optimizer.average_decay)
@@ -63,15 +73,15 @@ class DiscTraining(lightning.LightningModule):
 
     def training_step(self, batch: dict[str, Tensor], _index: int) -> Tensor:
         """Loss of one batch; its parts are logged as `train/*`."""
-        parts = self._loss_parts(self.network, batch)
+        parts = self.loss_parts(self.network, batch)
         self.log_dict({f"train/{name}": value.detach() for name, value in parts.items()}, prog_bar=True)
         return parts["total"]
 
     def validation_step(self, batch: dict[str, Tensor], _index: int) -> None:
         """Log the loss of the network to keep as `val/*`."""
-        parts = self._loss_parts(self.result, batch)
+        parts = self.loss_parts(self.result, batch)
         values = {f"val/{name}": value for name, value in parts.items()}
-        self.log_dict(values, on_epoch=True, sync_dist=True, batch_size=len(batch["image"]))
+        self.log_dict(values, on_epoch=True, sync_dist=True, batch_size=len(next(iter(batch.values()))))
 
     def on_before_zero_grad(self, _optimizer: torch.optim.Optimizer) -> None:
         """Take the weights of the last optimizer step into the running average."""
@@ -91,9 +101,9 @@ class DiscTraining(lightning.LightningModule):
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def _loss_parts(self, network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        loss = names_loss if self.recipe.target.kind == "names" else levels_loss
-        return loss(network(batch["image"].to(memory_format=torch.channels_last)).scores, batch)
+    def loss_parts(self, network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The loss of a network on a batch, `total`, and its parts."""
+        raise NotImplementedError
 
     def _rate(self, step: int) -> float:
         plan, share = self.recipe.optimizer, min(step / self.recipe.steps, 1.0)
@@ -101,3 +111,29 @@ class DiscTraining(lightning.LightningModule):
         if plan.schedule == "milestones":
             return warm * 0.1 ** sum(share >= milestone for milestone in plan.milestones)
         return warm * 0.5 * (1 + float(torch.cos(torch.tensor(torch.pi * share))))
+
+
+class DiscTraining(RecipeTraining):
+    """Trains a network that finds discs in pictures."""
+
+    network: LandmarkNetwork
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__(recipe, build_network(recipe))
+        self.target = recipe.target
+
+    def loss_parts(self, network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The loss of the recipe's layout of targets."""
+        loss = names_loss if self.target.kind == "names" else levels_loss
+        return loss(network(batch["image"].to(memory_format=torch.channels_last)).scores, batch)
+
+
+class PointTraining(RecipeTraining):
+    """Trains a network that tells discs from false points."""
+
+    def __init__(self, recipe: PointRecipe) -> None:
+        super().__init__(recipe, build_point_network(recipe))
+
+    def loss_parts(self, network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Binary cross-entropy over all points (arXiv 2204.02943, section 2.2)."""
+        return {"total": F.binary_cross_entropy_with_logits(network(batch["points"]), batch["true"])}

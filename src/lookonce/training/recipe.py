@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lookonce.datasets.augment import Augmentation
+from lookonce.datasets.points import Noise
 from lookonce.datasets.targets import Target
 from lookonce.errors import UsageError
 
@@ -60,14 +61,11 @@ class OptimizerPart(_Part):
     average_decay: float | None = None
 
 
-class Recipe(_Part):
-    """A whole training run."""
+class _Run(_Part):
+    """What every training run has; point networks train on skeletons alone, from the same sources."""
 
     description: str
     model: ModelPart
-    input: InputPart
-    target: Target
-    augmentation: Augmentation = Augmentation()
     data: tuple[SourcePart, ...] = Field(min_length=1)
     optimizer: OptimizerPart
     batch_size: int = Field(gt=0)
@@ -84,7 +82,29 @@ class Recipe(_Part):
         return self.epochs * self.steps_per_epoch
 
 
-def load_recipe(name_or_path: str, changes: list[str] | None = None) -> Recipe:
+class Recipe(_Run):
+    """The training of a network that finds discs in pictures."""
+
+    input: InputPart
+    target: Target
+    augmentation: Augmentation = Augmentation()
+
+
+class PointRecipe(_Run):
+    """The training of a network that tells discs from false points; `any_region` as in `PointStream`."""
+
+    task: Literal["points"]
+    noise: Noise = Noise()
+    any_region: float = Field(0.5, ge=0, le=1)
+
+
+def read_recipe(fields: Any) -> Recipe | PointRecipe:
+    """The recipe of plain fields; raises pydantic's ValidationError."""
+    kind = PointRecipe if isinstance(fields, dict) and fields.get("task") == "points" else Recipe
+    return kind.model_validate(fields)
+
+
+def load_recipe(name_or_path: str, changes: list[str] | None = None) -> Recipe | PointRecipe:
     """Read a shipped recipe by name, or one from a path, with `key.sub=value` changes applied.
 
     Raises
@@ -108,7 +128,7 @@ def load_recipe(name_or_path: str, changes: list[str] | None = None) -> Recipe:
     for change in changes or []:
         _apply(fields, change)
     try:
-        return Recipe.model_validate(fields)
+        return read_recipe(fields)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
