@@ -3,13 +3,16 @@
     python benchmarks/contact_sheet.py simulated -n 24 -o docs/figures/simulated.png
     python benchmarks/contact_sheet.py labelled --data spine/lumbar -o sheet.png              (the known labels)
     python benchmarks/contact_sheet.py labelled --data spine/lumbar --model discs -o sheet.png (and the model's)
+    python benchmarks/contact_sheet.py labelled --data simulated --model discs --worst scores.json -n 5 -o worst.png
 
-The second and third show real scans: keep such a sheet out of the repository.
+Keep a sheet that shows real scans out of the repository. The scores are what `lookonce evaluate --json` printed.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,7 +33,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["simulated", "labelled"])
     parser.add_argument("-o", "--out", type=Path, required=True)
-    parser.add_argument("-n", type=int, default=24, help="how many simulated slabs")
+    parser.add_argument("-n", type=int, default=24, help="how many simulated slabs, or worst scans")
+    parser.add_argument("--worst", type=Path, help="only the scans with most wrong discs in these scores")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--data", type=Path, nargs="*", default=[], help="BIDS trees with labels")
     parser.add_argument("--subjects", help="a list of ids, or a shipped one such as unseen")
@@ -62,6 +66,8 @@ def _simulated(count: int, seed: int) -> Iterator:
 
 def _labelled(options: argparse.Namespace) -> Iterator:
     subjects = None if options.subjects is None else set(read_subjects(options.subjects))
+    if options.worst is not None:
+        subjects = _worst(options.worst, options.n)
     for scan in (scan for root in options.data for scan in labelled_scans(root)):
         if subjects is not None and scan.subject not in subjects:
             continue
@@ -90,6 +96,14 @@ def _labelled(options: argparse.Namespace) -> Iterator:
             axis.set_title(f"{scan.subject} {scan.suffix}: {state} {sure:.0f} %", fontsize=7)
 
         yield paint
+
+
+def _worst(scores: Path, number: int) -> set[str]:
+    """The subjects with most missed, false and misnamed discs."""
+    wrong: Counter[str] = Counter()
+    for case in json.loads(scores.read_text())["cases"]:
+        wrong[case["subject"]] += case["false_negatives"] + case["false_positives"] + case["wrong_names"]
+    return {subject for subject, count in wrong.most_common(number) if count}
 
 
 def _points(axis: Axes, places: np.ndarray, levels: list[int], colour: str) -> None:

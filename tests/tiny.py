@@ -10,7 +10,7 @@ from pathlib import Path
 from lookonce.training.recipe import Recipe, load_recipe
 
 CHANGES = (
-    "model.options={features: 16, depth: 1}",
+    "model.options={widths: [8, 16], stem_stride: 2}",
     "input.shape=[64, 64]",
     "data=[{kind: synth, pool: 4, weight: 1}]",
     "optimizer.warmup_steps=2",

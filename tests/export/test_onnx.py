@@ -15,12 +15,16 @@ import torch
 from tests.tiny import tiny_recipe
 
 import lookonce
+from lookonce.datasets.skeletons import simulated_skeletons
+from lookonce.decode.skeleton import mean_skeleton
 from lookonce.errors import InputError, UsageError, WeightsError
 from lookonce.export.onnx import DeployedDiscNet, check_parity, export_run
 from lookonce.models import build
+from lookonce.runtime.points import PointSession
 from lookonce.runtime.session import DiscSession
 from lookonce.runtime.weights import find_model
 from lookonce.training import data as data_module
+from lookonce.training.recipe import load_recipe
 from lookonce.training.run import load_run, train
 
 ABOUT = {"licence": "Apache-2.0", "limits": "for tests"}
@@ -39,7 +43,7 @@ def exported(tmp_path_factory) -> Exported:
     folder = tmp_path_factory.mktemp("exported")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(data_module, "VALIDATION_PICTURES", 2)
-        recipe = tiny_recipe("model.options.stacks=1", "epochs=1", "steps_per_epoch=2")
+        recipe = tiny_recipe("epochs=1", "steps_per_epoch=2")
         train(recipe, data=None, out=folder / "run", progress=False)
     return Exported(folder / "run", export_run(folder / "run", folder / "new" / "tiny.onnx", name="tiny", about=ABOUT))
 
@@ -146,7 +150,7 @@ def test_a_model_that_onnx_runtime_cannot_load_is_a_weights_error(copied):
 def test_a_model_that_differs_from_torch_is_not_exported(exported):
     other = build("disc-net", classes=27, features=16, depth=1, stacks=1).eval()
     with pytest.raises(WeightsError, match="differs from torch"):
-        check_parity(DeployedDiscNet(other), exported.model.read_bytes(), multiple=other.multiple)
+        check_parity(DeployedDiscNet(other), exported.model.read_bytes(), [torch.rand(1, 1, 64, 64)])
 
 
 def test_a_network_without_attention_or_with_three_channels_deploys_alike():
@@ -159,7 +163,7 @@ def test_a_network_without_attention_or_with_three_channels_deploys_alike():
 
 
 def test_a_recipe_of_the_papers_layout_is_not_for_labelling(exported, tmp_path):
-    recipe = tiny_recipe("model.options.stacks=1", "target.kind=levels", "target.levels=27")
+    recipe = tiny_recipe("target.kind=levels", "target.levels=27")
     shutil.copy(exported.run / "weights.safetensors", tmp_path)
     (tmp_path / "recipe.json").write_text(recipe.model_dump_json())
     with pytest.raises(UsageError, match="target kind 'names'"):
@@ -183,7 +187,43 @@ def test_an_unfinished_run_is_named(exported, tmp_path, lack):
     elif lack == "half the weights":
         weights.write_bytes(weights.read_bytes()[:5000])
     elif lack == "weights of another network":
-        (run / "recipe.json").write_text(tiny_recipe("model.options.stacks=2").model_dump_json())
+        (run / "recipe.json").write_text(tiny_recipe("model.options.widths=[8, 24]").model_dump_json())
     with pytest.raises(InputError, match="not a finished training run") as raised:
         export_run(run, tmp_path / "tiny.onnx", name="tiny")
     assert "\n" not in str(raised.value)
+
+
+@pytest.fixture(scope="session")
+def exported_points(tmp_path_factory) -> Exported:
+    folder = tmp_path_factory.mktemp("points")
+    changes = ["model.options={widths: [8, 12, 16], relation: 8}", "data=[{kind: synth, pool: 5, weight: 1}]"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(data_module, "VALIDATION_BATCHES", 1)
+        recipe = load_recipe("lookonce", [*changes, "batch_size=3", "epochs=2", "steps_per_epoch=3"])
+        train(recipe, data=None, out=folder / "run", progress=False)
+    return Exported(folder / "run", export_run(folder / "run", folder / "points.onnx", name="points", about=ABOUT))
+
+
+@pytest.mark.parametrize("count", [1, 2, 20, 111])
+def test_a_point_network_computes_what_torch_computes_for_any_number_of_points(exported_points, count):
+    _, network = load_run(exported_points.run)
+    points = np.random.default_rng(0).uniform(0, 256, (count, 2))
+    with torch.no_grad():
+        expected = network(torch.from_numpy(points.astype(np.float32))[None])[0].sigmoid().numpy()
+    found = PointSession(find_model(str(exported_points.model)))(points)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_the_card_of_a_point_network_holds_the_mean_of_its_skeletons(exported_points):
+    card = find_model(str(exported_points.model)).card
+    expected = mean_skeleton(simulated_skeletons(5, seed=0))
+    np.testing.assert_allclose(card.mean_skeleton, expected, atol=0.01)
+    assert card.first_level == 2
+    assert card.about == ABOUT
+
+
+def test_a_run_on_points_without_its_record_is_not_exported(exported_points, tmp_path):
+    shutil.copytree(exported_points.run, tmp_path / "run")
+    (tmp_path / "run" / "run.json").unlink()
+    with pytest.raises(InputError, match=r"run\.json: says no mean skeleton"):
+        export_run(tmp_path / "run", tmp_path / "points.onnx", name="points")

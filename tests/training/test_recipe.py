@@ -5,26 +5,31 @@ from __future__ import annotations
 import json
 
 import pytest
+import torch
 import yaml
 
 from lookonce.errors import UsageError
 from lookonce.io.lists import read_subjects
-from lookonce.training.module import build_network
-from lookonce.training.recipe import load_recipe, recipe_names
+from lookonce.models.lookonce import LookOnce
+from lookonce.training.module import build_network, build_point_network
+from lookonce.training.recipe import PointRecipe, load_recipe, recipe_names
 
 every_recipe = pytest.mark.parametrize("name", recipe_names())
+every_disc_recipe = pytest.mark.parametrize("name", [name for name in recipe_names() if name != "lookonce"])
 
 
 def test_the_default_and_the_papers_forms_are_shipped():
-    assert {"discs", "discs-hourglass", "discs-attention-hourglass"} <= set(recipe_names())
+    papers = {"discs-hourglass", "discs-attention-hourglass", "discs-unet", "discs-shape-unet", "lookonce"}
+    assert {"discs"} | papers <= set(recipe_names())
 
 
-@every_recipe
+@every_disc_recipe
 def test_a_shipped_recipe_is_sound(name):
     recipe = load_recipe(name)
-    network = build_network(recipe)
-    assert network.score[-1].out_channels == recipe.target.classes
-    assert network.conv1.in_channels == recipe.input.channels
+    network = build_network(recipe).eval()
+    image = torch.zeros(1, recipe.input.channels, network.multiple, network.multiple)
+    with torch.no_grad():
+        assert network(image).scores[-1].shape[1] == recipe.target.classes
     assert all(read_subjects(part.subjects) for part in recipe.data if part.subjects)
 
 
@@ -36,8 +41,9 @@ def test_a_recipe_comes_back_from_its_record(name, tmp_path):
     assert load_recipe(str(record)) == recipe
 
 
-def test_no_held_out_subject_is_trained_on():
-    trained = [read_subjects(part.subjects) for part in load_recipe("discs").data if part.subjects]
+@pytest.mark.parametrize("name", ["discs", "lookonce"])
+def test_no_held_out_subject_is_trained_on(name):
+    trained = [read_subjects(part.subjects) for part in load_recipe(name).data if part.subjects]
     assert len(trained) == 2
     assert not frozenset().union(*trained) & read_subjects("unseen")
 
@@ -48,7 +54,7 @@ def test_no_held_out_subject_is_trained_on():
         ("optimizer.learning_rate=1e-4", "optimizer.learning_rate", 1e-4),
         ("optimizer.learning_rate=1.5E-3", "optimizer.learning_rate", 1.5e-3),
         ("input.shape=[64, 96]", "input.shape", (64, 96)),
-        ("model.options.features=16", "model.options", {"features": 16, "stacks": 2}),
+        ("model.options.stem_stride=1", "model.options", {"widths": [32, 48, 96, 192, 256], "stem_stride": 1}),
         ("optimizer.clip_norm=null", "optimizer.clip_norm", None),
         ("data.0.pool=7", "data.0.pool", 7),
         ("description=a=b", "description", "a=b"),
@@ -118,7 +124,8 @@ def test_a_recipe_of_one_s_own_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("model.name=unet", "no model is called 'unet'"),
+        ("model.name=resnet", "no model is called 'resnet'"),
+        ("model.name=lookonce", "no option"),
         ("model.options.width=3", "no option 'width'"),
         ("input.shape=[192, 100]", "192 x 100: this network takes multiples of 32"),
     ],
@@ -126,3 +133,14 @@ def test_a_recipe_of_one_s_own_is_read(tmp_path):
 def test_a_network_that_cannot_be_built_is_a_usage_error(change, message):
     with pytest.raises(UsageError, match=message):
         build_network(load_recipe("discs", [change]))
+
+
+def test_a_recipe_for_points_is_read_as_one():
+    recipe = load_recipe("lookonce", ["noise.points=30"])
+    assert isinstance(recipe, PointRecipe)
+    assert recipe.noise.points == 30
+    assert isinstance(build_point_network(recipe), LookOnce)
+    with pytest.raises(UsageError, match="does not take points"):
+        build_point_network(load_recipe("lookonce", ["model.name=unet"]))
+    with pytest.raises(UsageError, match=r"noise\.point: Extra inputs"):
+        load_recipe("lookonce", ["noise.point=3"])

@@ -16,6 +16,7 @@ from tests.tiny import start_python, tiny_recipe, write_recipe
 from lookonce.errors import InputError, UsageError
 from lookonce.training import data as data_module
 from lookonce.training import run as run_module
+from lookonce.training.recipe import load_recipe
 from lookonce.training.run import train
 
 #: Fewer validation pictures than usual: they cost time and change no weight.
@@ -212,6 +213,39 @@ def test_a_run_starts_from_the_weights_of_another(undisturbed, tmp_path, monkeyp
 def test_a_run_to_start_from_must_be_finished_and_of_the_same_network(undisturbed, tmp_path):
     with pytest.raises(InputError, match="not a finished training run"):
         train(tiny_recipe(), data=None, out=tmp_path / "run", start=tmp_path, progress=False)
-    other = tiny_recipe("model.options={features: 24, depth: 1}")
+    other = tiny_recipe("model.options={widths: [8, 24], stem_stride: 2}")
     with pytest.raises(UsageError, match="another network"):
         train(other, data=None, out=tmp_path / "run", start=undisturbed, progress=False)
+
+
+POINTS = ("model.options={widths: [8, 12, 16], relation: 8}", "data=[{kind: synth, pool: 5, weight: 1}]", "epochs=2")
+
+
+def points_recipe(*changes: str):
+    return load_recipe("lookonce", [*POINTS, "batch_size=3", "steps_per_epoch=3", *changes])
+
+
+def test_a_run_on_points_goes_on_exactly_where_it_stopped(tmp_path, monkeypatch):
+    monkeypatch.setattr(data_module, "VALIDATION_BATCHES", 1)
+    recipe = points_recipe()
+    whole = load_file(train(recipe, data=None, out=tmp_path / "whole", progress=False))
+    with monkeypatch.context() as patch:
+        patch.setattr(run_module, "_trainer", half_as_long(run_module._trainer))
+        train(recipe, data=None, out=tmp_path / "halves", progress=False)
+    resumed = load_file(train(recipe, data=None, out=tmp_path / "halves", resume=True, progress=False))
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def half_as_long(trainer):
+    def build(*arguments, **options):
+        built = trainer(*arguments, **options)
+        built.fit_loop.max_epochs = 1
+        return built
+
+    return build
+
+
+def test_points_are_not_learned_from_prepared_pictures(tmp_path):
+    recipe = points_recipe("data=[{kind: prepared, path: x, weight: 1}]")
+    with pytest.raises(UsageError, match="points are learned from labels in mm"):
+        train(recipe, data=tmp_path, out=tmp_path / "run", progress=False)
