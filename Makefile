@@ -2,7 +2,8 @@ PYTHON ?= python3
 PIP := -m pip --disable-pip-version-check install --quiet
 BIN := .venv/bin
 SOURCES := $(shell find src/lookonce -type f -not -path '*/__pycache__/*')
-BENCHMARKS := $(wildcard benchmarks/*.py)
+# Those that need no data and no choice.
+BENCHMARKS := benchmarks/label_speed.py benchmarks/postprocessing.py
 
 .PHONY: help demo venv test format lint types layers unit bench clean
 .DEFAULT_GOAL := help
@@ -46,7 +47,7 @@ layers: .venv/.stamp  ## the layers of the package only
 unit: .venv/.stamp  ## tests and doctests only
 	MPLBACKEND=Agg $(BIN)/python -m pytest
 
-bench: .venv/.stamp  ## run every benchmark with its defaults
+bench: .venv/.stamp  ## run the benchmarks of time that need no data
 	@set -e; for script in $(BENCHMARKS); do echo "== $$script"; $(BIN)/python $$script; done
 
 clean:  ## remove environments, caches and build outputs

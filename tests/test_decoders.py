@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.runtime.test_points import write_point_model
+from tests.point_model import write_point_model
 from tests.spines import candidates_at, says, spine
 from tests.test_numbering import numbered
 

@@ -131,7 +131,9 @@ def test_changed_scans_are_named_in_the_title_and_the_certainty_below(tree, tmp_
     ]
 
 
-@pytest.mark.parametrize("options", [("--change", "fog=1"), ("--repeats", 2), ("--change", "crop=9")])
-def test_a_change_that_makes_no_sense_is_a_usage_error(tree, tmp_path, options):
+@pytest.mark.parametrize(
+    "options", [("--change", "fog=1"), ("--repeats", 2), ("--change", "crop=9"), ("--decoder", "lookonce")]
+)
+def test_what_cannot_be_done_to_a_folder_of_labels_is_a_usage_error(tree, tmp_path, options):
     result = run(tmp_path / "out", "--data", tree, *options)
     assert isinstance(result.exception, UsageError)

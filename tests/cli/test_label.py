@@ -19,12 +19,14 @@ import nibabel as nib
 import numpy as np
 import pytest
 from tests.blobs import CERVICAL, make_phantom, write_blob_model
+from tests.point_model import write_point_model
 
 import lookonce
-from lookonce import labeling
+from lookonce import decoders, labeling
 from lookonce.anatomy import NUMBERINGS
 from lookonce.cli.app import main
-from lookonce.cli.label import Numbering
+from lookonce.cli.label import Decoder, Numbering
+from lookonce.decoders import DecoderName
 from lookonce.io.bids import read_labels
 
 ENDINGS = ("_label-discs_dlabel.nii.gz", "_label-discs_dlabel.json", "_discs.csv", "_discs.json")
@@ -193,6 +195,23 @@ def test_the_label_file_may_follow_another_numbering(run, scan, tmp_path):
 
 def test_the_choices_of_numbering_are_those_of_the_library():
     assert get_args(Numbering) == NUMBERINGS
+
+
+def test_the_choices_of_decoder_are_those_of_the_library():
+    assert get_args(Decoder) == get_args(DecoderName)
+
+
+@pytest.mark.parametrize("decoder", ["skeleton", "lookonce"])
+def test_another_decoder_names_the_same_discs(decoder, run, scan, tmp_path, monkeypatch):
+    monkeypatch.setattr(decoders, "POINT_MODEL", str(write_point_model(tmp_path / "rows.onnx")))
+    done = run(scan, "-o", tmp_path / "out", "--decoder", decoder, "--json")
+    assert done.code == 0
+    (result,) = done.results
+    assert [disc["level"] for disc in result["discs"]] == list(CERVICAL)
+    assert (
+        f"--decoder {decoder}"
+        in json.loads(Path(result["outputs"]["sidecar"]).read_text())["GeneratedBy"][0]["Command"]
+    )
 
 
 def test_one_volume_of_several_can_be_chosen(run, phantom, tmp_path):

@@ -2,48 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.blobs import write_blob_model
+from tests.point_model import write_point_model
 
 from lookonce.errors import WeightsError
 from lookonce.runtime.points import PointSession
 from lookonce.runtime.session import DiscSession
 from lookonce.runtime.weights import PointModelCard, find_model
-
-#: The logit of a point is its row, less 3.
-_ROW_LESS_THREE = """
-<ir_version: 8, opset_import: ["" : 17]>
-rows (float[b, n, 2] points) => (float[b, n] disc)
-<float three = {3}, int64[1] first = {0}, int64[1] last = {1}, int64[1] axis = {2}>
-{
-  row = Slice(points, first, last, axis)
-  flat = Squeeze(row, axis)
-  disc = Sub(flat, three)
-}
-"""
-
-
-def write_point_model(path: Path) -> Path:
-    import onnx
-
-    onnx.save(onnx.parser.parse_model(_ROW_LESS_THREE), str(path))
-    card = PointModelCard(
-        name=path.stem,
-        version="1",
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
-        recipe={},
-        about={},
-        task="points",
-        mean_skeleton=[(20.0 * joint, 0.0) for joint in range(24)],
-        first_level=2,
-    )
-    path.with_suffix(".json").write_text(card.model_dump_json())
-    return path
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from lookonce.training.film import FilmRecorder, is_kept
 from lookonce.training.run import RunData, load_run, train
 
 #: Changes of the tiny recipe that make it one of each layout.
-LAYOUTS = {"names": (), "levels": ("target.kind=levels", "input.channels=3", "model.options.upsample=true")}
+LAYOUTS = {"names": (), "levels": ("target.kind=levels", "input.channels=3", "model.options.stem_stride=1")}
 
 
 @pytest.fixture(scope="module", autouse=True)

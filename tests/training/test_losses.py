@@ -15,7 +15,7 @@ from lookonce.training.module import build_network
 
 LOSSES = {"names": names_loss, "levels": levels_loss}
 #: Changes of the tiny recipe that make it one of each layout.
-LAYOUTS = {"names": (), "levels": ("target.kind=levels", "model.options.upsample=true")}
+LAYOUTS = {"names": (), "levels": ("target.kind=levels", "model.options.stem_stride=1")}
 
 
 @pytest.mark.parametrize("layout", LOSSES)
