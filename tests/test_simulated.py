@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lookonce.errors import OutputError, UsageError
-from lookonce.io.bids import labelled_scans, read_labels, read_sidecar
+from lookonce.io.bids import labelled_scans, read_labels, read_participants, read_sidecar
 from lookonce.io.nifti import read_image
 from lookonce.landmarks import DiscLabels
 from lookonce.simulated import FIELDS_OF_VIEW, SUFFIXES, truth, write_study
@@ -46,6 +46,14 @@ def test_a_study_is_a_bids_tree_of_labelled_scans(study):
         assert scan.annotated == (levels[0], levels[-1])
 
 
+def test_everybody_is_in_the_table_and_those_of_another_call_stay(study, tmp_path):
+    for row in read_participants(study).values():
+        assert row == {"contrast": "t2", "field_of_view": "lumbar", "variant": "n/a"}
+    for seed in (6, 5):
+        list(write_study(tmp_path, **{**LUMBAR, "count": 1, "seed": seed}))
+    assert list(read_participants(tmp_path)) == ["sub-sim5n0000", "sub-sim6n0000"]
+
+
 def test_labels_lie_on_the_image_at_the_exact_points_up_to_a_voxel(study):
     for scan in labelled_scans(study):
         image, labels = read_image(scan.image), read_labels(scan.labels)
@@ -59,6 +67,7 @@ def test_labels_lie_on_the_image_at_the_exact_points_up_to_a_voxel(study):
 def test_the_same_seed_gives_the_same_bytes_and_a_scan_does_not_depend_on_how_many_there_are(study, tmp_path):
     list(write_study(tmp_path, **{**LUMBAR, "count": 1}))
     again, before = contents(tmp_path), contents(study)
+    assert again.pop("participants.tsv") != before["participants.tsv"]
     assert len(again) == 4
     assert all(before[name] == content for name, content in again.items())
 

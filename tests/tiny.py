@@ -19,6 +19,7 @@ CHANGES = (
     "epochs=2",
     "steps_per_epoch=3",
     "workers=0",
+    "seed=0",
 )
 
 

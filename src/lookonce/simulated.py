@@ -13,7 +13,7 @@ import numpy as np
 from lookonce import __version__
 from lookonce.anatomy import Level
 from lookonce.errors import UsageError
-from lookonce.io.bids import LABEL_ENDINGS, LABELS_FOLDER
+from lookonce.io.bids import LABEL_ENDINGS, LABELS_FOLDER, read_participants
 from lookonce.io.files import write_files, write_text
 from lookonce.io.nifti import SpineImage, encode_labels, label_stem
 from lookonce.landmarks import Disc, DiscLabels
@@ -21,6 +21,8 @@ from lookonce.synth import SimulatedScan, simulate_scan
 
 #: BIDS suffix of a contrast; what BIDS has no word for goes by T2w, as scanners export it.
 SUFFIXES = {"t1": "T1w", "t2": "T2w", "stir": "T2w", "pd": "PDw", "gre": "T2starw", "random-tissue": "T2w"}
+#: Of a simulated scan, in participants.tsv.
+_COLUMNS = ("contrast", "field_of_view", "variant")
 FIELDS_OF_VIEW = ("cervical", "thoracic", "lumbar", "whole", "random")
 
 
@@ -45,6 +47,7 @@ def write_study(
     made_by = [{"Name": "LookOnce synth", "Version": __version__}]
     description = {"Name": "Simulated spine MRI", "BIDSVersion": "1.10.0", "GeneratedBy": made_by}
     write_text(out / "dataset_description.json", json.dumps(description, indent=1) + "\n")
+    people = read_participants(out)
     for index in range(count):
         scan = simulate_scan(np.random.default_rng([seed, index]), contrast=contrast, field_of_view=field_of_view)
         stem = f"sub-sim{seed}n{index:04d}_{SUFFIXES[scan.contrast]}"
@@ -59,7 +62,15 @@ def write_study(
                 labels.with_name(f"{label_stem(labels)}.json"): _sidecar(scan, seed, index),
             }
         )
+        people[subject] = {name: getattr(scan, name) or "n/a" for name in _COLUMNS}
+        write_text(out / "participants.tsv", _participants(people))
         yield image
+
+
+def _participants(people: dict[str, dict[str, str]]) -> str:
+    """The table of everybody in the tree, so that `lookonce evaluate --by field_of_view` can group them."""
+    rows = sorted((subject, *(known.get(name, "n/a") for name in _COLUMNS)) for subject, known in people.items())
+    return "".join("\t".join(row) + "\n" for row in [("participant_id", *_COLUMNS), *rows])
 
 
 def truth(scan: SimulatedScan) -> DiscLabels:

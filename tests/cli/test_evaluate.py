@@ -107,7 +107,7 @@ def test_help_shows_an_example(monkeypatch):
 def knowing_model(monkeypatch):
     """Stands for a model that is shown its answer: the scan's grey values are its labels."""
 
-    def label(image, *, model):
+    def label(image, *, model, decoder):
         return LabelResult(DiscLabels.from_volume(image.data, affine=image.affine), {0: 0.8, 1: 0.2}, False)
 
     monkeypatch.setattr(labeling, "label", label)

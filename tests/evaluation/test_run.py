@@ -214,7 +214,7 @@ def test_the_paper_protocol_ignores_names(tree, predictions):
 def fake_model(monkeypatch):
     """Stands for the model "discs": right everywhere, uncertain of sub-02, nothing found in sub-03."""
 
-    def label(image, *, model):
+    def label(image, *, model, decoder):
         assert model == "session of discs"
         if "sub-03" in str(image):
             raise NothingFoundError("no spine was found in the image")
@@ -243,7 +243,7 @@ def test_a_model_that_is_not_there_stops_everything(tree):
 
 @pytest.mark.usefixtures("fake_model")
 def test_weights_that_fail_on_the_way_stop_everything(tree, monkeypatch):
-    def label(image, *, model):
+    def label(image, *, model, decoder):
         raise WeightsError("the weights are damaged")
 
     monkeypatch.setattr(labeling, "label", label)
@@ -296,7 +296,7 @@ def test_a_changed_scan_is_labelled_as_often_as_asked_and_its_truth_goes_along(t
     for subject in PEOPLE:
         write_volume(tree / subject / "anat" / f"{subject}_T2w.nii.gz", TRUTH)
 
-    def label(image, *, model):  # a model that is shown its answer
+    def label(image, *, model, decoder):  # a model that is shown its answer
         points = DiscLabels.from_volume(image.data, affine=image.affine)
         return LabelResult(points, {0: 0.8, 1: 0.2}, uncertain=False)
 
@@ -321,7 +321,7 @@ def test_a_changed_scan_is_labelled_as_often_as_asked_and_its_truth_goes_along(t
 def knowing_model(monkeypatch):
     """Stands for a model that is shown its answer: the scan's grey values are its labels."""
 
-    def label(image, *, model):
+    def label(image, *, model, decoder):
         return LabelResult(DiscLabels.from_volume(np.rint(image.data), affine=image.affine), {0: 0.8, 1: 0.2}, False)
 
     monkeypatch.setattr(labeling, "label", label)

@@ -11,7 +11,7 @@ from lookonce.decode.evidence import Evidence
 
 #: Share of the numberings whose only anchor is cut off that were right; `benchmarks/fit_certainty.py` fits it, and
 #: docs/certainty.md has the figures.
-CUT_SHARE = 0.76
+CUT_SHARE = 0.84
 
 
 def calibrated(level_shift: dict[int, float], evidence: Evidence) -> dict[int, float]:
