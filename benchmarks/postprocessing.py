@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -36,8 +37,10 @@ PUBLISHED = {
     "look once": (0.942, 0.958, 0.967, 0.942, 0.955),
 }
 FALSE_COUNTS = (1, 20, 50, 100, 1000)
-#: The lattice of the chain grows with the square of its candidates, of which the pipeline never has more than 60.
-MOST_FOR_CHAIN = 200
+#: These grow with the square or the cube of the candidates, of which the pipeline never has more than 60.
+SLOW, MOST_FOR_SLOW = ("conditions", "skeleton, turned", "chain"), 200
+#: As `--decoder skeleton` has them: joints three to six apart.
+REFERENCE_PAIRS = [(one, other) for one, other in combinations(range(PAPER_JOINTS), 2) if 3 <= other - one <= 6]
 #: How sure a heat map is of the level of its own candidates.
 OWN_LEVEL = 0.9
 
@@ -51,6 +54,7 @@ def main() -> None:
     methods: dict[str, Method] = {
         "conditions": lambda drawn: meet_conditions(drawn.points).astype(float),
         "skeleton": lambda drawn: _skeleton(drawn, mean),
+        "skeleton, turned": lambda drawn: _skeleton(drawn, mean, pairs=REFERENCE_PAIRS, turn=True),
         "look once": lambda drawn: session(drawn.points),
         "chain": _chain,
     }
@@ -85,9 +89,9 @@ def _draw(skeletons: list[np.ndarray], number: int, seed: int) -> list[PointSet]
     return [among_false_points(places, joints, noise, rng) for places, joints in views]
 
 
-def _skeleton(drawn: PointSet, mean: np.ndarray) -> np.ndarray:
+def _skeleton(drawn: PointSet, mean: np.ndarray, **options) -> np.ndarray:
     members = [np.flatnonzero(drawn.joint == joint) for joint in range(len(mean))]
-    match = search_skeleton([drawn.points[of_joint] for of_joint in members], mean)
+    match = search_skeleton([drawn.points[of_joint] for of_joint in members], mean, **options)
     kept = np.zeros(len(drawn.points))
     kept[[of_joint[index] for of_joint, index in zip(members, match.choice, strict=True) if index >= 0]] = 1
     return kept
@@ -140,7 +144,7 @@ def _print_times(skeletons: list[np.ndarray], methods: dict[str, Method], option
     for method, keep in methods.items():
         cells = []
         for false in FALSE_COUNTS:
-            if method == "chain" and false > MOST_FOR_CHAIN:
+            if method in SLOW and false > MOST_FOR_SLOW:
                 cells.append("-")
                 continue
             keep(pictures[false][0])

@@ -334,6 +334,15 @@ def test_the_shipped_model_finds_and_names_the_discs_of_a_simulated_scan(simulat
     assert len(answer.labels) <= len(truth) + 1
 
 
+@pytest.mark.parametrize("decoder", ["skeleton", "lookonce"])
+def test_the_papers_decoders_name_the_discs_of_a_simulated_scan(decoder, simulated, shipped):
+    truth = dict(zip(simulated.levels, simulated.points, strict=True))
+    found = label(simulated.image, model=shipped, decoder=decoder).labels
+    right = [np.linalg.norm(truth[disc.level] - disc.world_mm) < 5 for disc in found if disc.level in truth]
+    assert sum(right) >= len(truth) - 2
+    assert len(found) <= len(truth) + 1
+
+
 def test_the_shipped_model_gives_one_answer_in_all_48_orientations(simulated, shipped, answer):
     for orientation in ALL_ORIENTATIONS:
         found = label(simulated.stored(orientation).image, model=shipped).labels

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 Path = tuple[NDArray[np.integer], NDArray[np.integer]]
 
-#: A numbering less probable than this is marked uncertain.
-CERTAIN_FROM = 0.9
+#: A numbering less probable than this is marked uncertain: at 0.9 a scan that is a level off slipped through when it
+#: was blurred or thick.
+CERTAIN_FROM = 0.95
 #: Unusual numbers of vertebrae that are together more probable than this are reported.
 VARIANT_FROM = 0.5
 #: Fewer discs than this do not reach from C2 to the sacrum, whatever the spine.
