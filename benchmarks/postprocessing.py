@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 
 from lookonce.datasets.points import Noise, PointSet, among_false_points, paper_view
-from lookonce.datasets.skeletons import FIRST, PAPER_JOINTS, labelled_skeletons, simulated_skeletons
+from lookonce.datasets.skeletons import PAPER_JOINTS, labelled_skeletons, simulated_skeletons
 from lookonce.decode.chain import decode_chain
-from lookonce.decode.chain_scores import LAST
+from lookonce.decode.chain_scores import FIRST, LAST
 from lookonce.decode.conditions import meet_conditions
 from lookonce.decode.heatmaps import Candidates
 from lookonce.decode.skeleton import search_skeleton

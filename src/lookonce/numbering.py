@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from lookonce.decoders import Decoder
     from lookonce.labeling import LabelResult
 
-Path = tuple[NDArray[np.integer], NDArray[np.integer]]
+#: Picked candidates and their levels.
+Labelling = tuple[NDArray[np.integer], NDArray[np.integer]]
 
 #: A numbering less probable than this is marked uncertain: at 0.9 a scan that is a level off slipped through when it
 #: was blurred or thick.
@@ -151,14 +152,14 @@ def room_beyond(candidates: Candidates, slabs: SlabStack) -> tuple[float, float]
     return float(above.min()), float(below.min())
 
 
-def _from_first_level(path: Path | None, first_level: int | None) -> Path | None:
+def _from_first_level(path: Labelling | None, first_level: int | None) -> Labelling | None:
     """A decoder's labelling, counted from a known first level."""
     if path is None or first_level is None or not len(path[0]):
         return path
     return _shifted(path, first_level - int(path[1][0]))
 
 
-def _as_known(path: Path | None, known: NDArray[np.integer]) -> Path | None:
+def _as_known(path: Labelling | None, known: NDArray[np.integer]) -> Labelling | None:
     """A decoder's labelling, moved by as many levels as most of the candidates with a known level say."""
     if path is None or not known[path[0]].any():
         return path
@@ -167,7 +168,7 @@ def _as_known(path: Path | None, known: NDArray[np.integer]) -> Path | None:
     return _shifted(path, int(values[counts.argmax()]))
 
 
-def _shifted(path: Path, shift: int) -> Path:
+def _shifted(path: Labelling, shift: int) -> Labelling:
     picked, levels = path[0], path[1] + shift
     there = (levels >= Level.C1_C2) & (levels <= Level.L5_S1)
     return picked[there], levels[there]

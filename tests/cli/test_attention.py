@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 from PIL import Image
 from tests.blobs import make_phantom, write_blob_model
 
-from lookonce.cli.app import main
-
 
 @pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
+def run(run_command, tmp_path):
     """Run the command with a model that finds painted blobs; its attention is the blobs."""
     model = write_blob_model(tmp_path / "blobs.onnx", first_level=3)
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["lookonce", "attention", "--model", *map(str, (model, *arguments))])
-        try:
-            main()
-            code = 0
-        except SystemExit as left:
-            code = int(left.code or 0)
-        return code, *capsys.readouterr()
-
-    return run
+    return partial(run_command, "attention", "--model", model)
 
 
 @pytest.fixture

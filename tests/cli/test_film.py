@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import pytest
 from PIL import Image
 from tests.blobs import make_phantom, write_blob_model
 
-from lookonce.cli.app import main
 from lookonce.io.snapshots import FilmPictures, Snapshot, write_pictures, write_snapshot
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    def run(command: str, *arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["lookonce", command, *map(str, arguments)])
-        try:
-            main()
-            code = 0
-        except SystemExit as left:
-            code = int(left.code or 0)
-        return code, *capsys.readouterr()
-
-    return run
+def run(run_command):
+    return run_command
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
+from functools import partial
 
 import pytest
 
@@ -12,21 +12,10 @@ torch = pytest.importorskip("torch")
 
 from tests.checkpoints import SMALL, random_state, save_checkpoint  # noqa: E402  # they need torch
 
-from lookonce.cli.app import main  # noqa: E402
-
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["lookonce", "import-weights", *map(str, arguments)])
-        try:
-            main()
-            code = 0
-        except SystemExit as left:
-            code = int(left.code or 0)
-        return code, *capsys.readouterr()
-
-    return run
+def run(run_command):
+    return partial(run_command, "import-weights")
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from tests.labelled_tree import DISCS, SIZES, add_scan
 
 from lookonce.datasets.points import Noise, PointStream, among_false_points, any_view, paper_view
-from lookonce.datasets.skeletons import FIRST, JOINTS, PAPER_JOINTS, labelled_skeletons, simulated_skeletons
+from lookonce.datasets.skeletons import JOINTS, PAPER_JOINTS, labelled_skeletons, simulated_skeletons
+from lookonce.decode.chain_scores import FIRST
 from lookonce.errors import InputError
 
 NOISE = Noise()

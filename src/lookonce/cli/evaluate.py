@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from lookonce.cli.label import Decoder as DecoderName
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,9 +74,7 @@ ChangeText = Annotated[
     ),
 ]
 Repeats = Annotated[int, typer.Option(min=1, metavar="N", help="With --change: N random forms of every scan.")]
-Decoder = Annotated[
-    Literal["chain", "skeleton", "lookonce"], typer.Option(help="What picks and names the discs where a model labels.")
-]
+Decoder = Annotated[DecoderName, typer.Option(help="What picks and names the discs where a model labels.")]
 Seed = Annotated[int, typer.Option(min=0, metavar="S", help="Of what --change draws at random.")]
 CsvFile = Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write one line a scored scan.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of the table.")]

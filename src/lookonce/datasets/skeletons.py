@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lookonce.anatomy import Level
+from lookonce.decode.chain_scores import FIRST, LAST
 from lookonce.errors import InputError
 from lookonce.geometry import FloatArray
 from lookonce.io.bids import labelled_scans, read_labels
@@ -16,8 +16,7 @@ from lookonce.synth.draw_spine import random_spine
 from lookonce.synth.geometry import truth_points
 
 #: A skeleton's joints are C1/C2 to L5/S1: joint j is the disc of SCT value ``FIRST + j``.
-FIRST = int(Level.C1_C2)
-JOINTS = int(Level.L5_S1) - FIRST + 1
+JOINTS = LAST - FIRST + 1
 #: The papers' end at T4/T5.
 PAPER_JOINTS = 11
 

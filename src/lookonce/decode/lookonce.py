@@ -9,11 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lookonce.anatomy import Level
+from lookonce.decode.chain_scores import FIRST, LAST
 from lookonce.decode.heatmaps import Candidates
 from lookonce.geometry import FloatArray
 
-FIRST, LAST = int(Level.C1_C2), int(Level.L5_S1)
 #: A gap this many times the mean of those beside it hides a disc.
 HIDDEN_FROM = 1.6
 #: One candidate may say this much against a numbering, and no more: natural logarithm.

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from lookonce import __version__
-from lookonce.datasets.skeletons import FIRST
+from lookonce.decode.chain_scores import FIRST
 from lookonce.errors import InputError, UsageError, WeightsError
 from lookonce.io.files import write_files
 from lookonce.models.lookonce import LookOnce

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import lightning
@@ -44,7 +45,7 @@ def build_point_network(recipe: PointRecipe) -> LookOnce:
     return network
 
 
-class RecipeTraining(lightning.LightningModule):
+class RecipeTraining(lightning.LightningModule, ABC):
     """Trains the network of a recipe; `averaged` holds the running average of its weights where the recipe asks."""
 
     def __init__(self, recipe: Recipe | PointRecipe, network: nn.Module) -> None:
@@ -101,9 +102,9 @@ class RecipeTraining(lightning.LightningModule):
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
+    @abstractmethod
     def loss_parts(self, network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """The loss of a network on a batch, `total`, and its parts."""
-        raise NotImplementedError
 
     def _rate(self, step: int) -> float:
         plan, share = self.recipe.optimizer, min(step / self.recipe.steps, 1.0)
