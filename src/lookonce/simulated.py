@@ -20,7 +20,15 @@ from lookonce.landmarks import Disc, DiscLabels
 from lookonce.synth import SimulatedScan, simulate_scan
 
 #: BIDS suffix of a contrast; what BIDS has no word for goes by T2w, as scanners export it.
-SUFFIXES = {"t1": "T1w", "t2": "T2w", "stir": "T2w", "pd": "PDw", "gre": "T2starw", "random-tissue": "T2w"}
+SUFFIXES = {
+    "t1": "T1w",
+    "t2": "T2w",
+    "stir": "T2w",
+    "pd": "PDw",
+    "gre": "T2starw",
+    "dixon": "T2starw",
+    "random-tissue": "T2w",
+}
 #: Of a simulated scan, in participants.tsv.
 _COLUMNS = ("contrast", "field_of_view", "variant")
 FIELDS_OF_VIEW = ("cervical", "thoracic", "lumbar", "whole", "random")

@@ -92,6 +92,14 @@ def test_a_simulated_picture_depends_on_seed_and_index_alone():
     assert not same_sample(first[0], SimulatedSource(3, seed=6).picture(0))
 
 
+def test_a_simulated_source_can_be_of_one_kind_and_sees_other_people_then():
+    anybody = [SimulatedSource(6, seed=5, field_of_view=view).picture(0) for view in ("random", "lumbar", "cervical")]
+    assert not any(same_sample(anybody[0], other) for other in anybody[1:])
+    lumbar = SimulatedSource(6, seed=5, field_of_view="lumbar", contrast="dixon")
+    # T11/T12 has the SCT value 19: a lumbar view shows nothing above the chest.
+    assert min(level for index in range(6) for level in lumbar.picture(index).levels if level > 0) > 12
+
+
 def test_a_simulated_picture_is_the_same_from_the_cache(tmp_path, monkeypatch):
     fresh = SimulatedSource(2, seed=5, store=tmp_path / "a" / "pictures").picture(1)
     assert [path.name for path in (tmp_path / "a" / "pictures").iterdir()] == ["1.npz"]

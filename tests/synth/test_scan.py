@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lookonce.anatomy import VARIANT_SHARES, Level, VertebraCount
 from lookonce.synth import SimulatedSlab, simulate_scan, simulate_slab
 
-CONTRASTS = ["t1", "t2", "pd", "stir", "gre", "random-tissue", "random"]
+CONTRASTS = ["t1", "t2", "pd", "stir", "gre", "dixon", "random-tissue", "random"]
 FIELDS = ["cervical", "thoracic", "lumbar", "whole", "random"]
 SEEDS = st.integers(0, 2**32 - 1)
 

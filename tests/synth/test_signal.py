@@ -19,6 +19,8 @@ ORDERS = [
     ("t1", Tissue.FAT, Tissue.MUSCLE),
     ("stir", Tissue.CSF, Tissue.FAT),
     ("stir", Tissue.EDEMA, Tissue.FATTY_MARROW),
+    ("dixon", Tissue.ANNULUS, Tissue.MARROW),
+    ("dixon", Tissue.CSF, Tissue.FAT),
 ]
 
 

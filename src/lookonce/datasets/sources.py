@@ -86,10 +86,25 @@ class BidsSource:
 
 
 class SimulatedSource:
-    """A pool of simulated pictures; picture i depends on the seed and i alone, so any run can make it again."""
+    """A pool of simulated pictures of one kind; picture i depends on kind, seed and i alone: any run can make it again.
 
-    def __init__(self, pool: int, seed: int, store: Path | None = None) -> None:
+    Raises
+    ------
+    ValueError
+        If the field of view or contrast is unknown to the simulator, when the first picture is drawn.
+    """
+
+    def __init__(
+        self,
+        pool: int,
+        seed: int,
+        store: Path | None = None,
+        *,
+        field_of_view: str = "random",
+        contrast: str = "random",
+    ) -> None:
         self.pool, self.seed = pool, seed
+        self._field_of_view, self._contrast = field_of_view, contrast
         self._samples: dict[int, SlabSample] = {}
         self._store = store
         if store is not None:
@@ -106,10 +121,11 @@ class SimulatedSource:
         return self._samples[index]
 
     def _simulate(self, index: int) -> SlabSample:
-        rng = np.random.default_rng([self.seed, index])
+        asked = " ".join(kind for kind in (self._field_of_view, self._contrast) if kind != "random")
+        rng = np.random.default_rng([self.seed, index, *asked.encode()])
         # Many off the middle: how a disc fades to the sides is what places it right-left.
         lateral = rng.uniform(-OFF_MIDDLE_MM, OFF_MIDDLE_MM) if rng.random() < OFF_MIDDLE_SHARE else None
-        slab = simulate_slab(rng, lateral=lateral)
+        slab = simulate_slab(rng, lateral=lateral, field_of_view=self._field_of_view, contrast=self._contrast)
         sample = SlabSample(
             image=slab.image.astype(np.float16),
             spacing=slab.spacing,

@@ -14,7 +14,7 @@ from lookonce.synth.curve import FloatArray, IndexArray, Mask
 from lookonce.synth.geometry import Spine, truth_points
 from lookonce.synth.person import Person, draw_person, paint_person
 from lookonce.synth.sheet import add_texture, lay_grid
-from lookonce.synth.signal import CONTRASTS, draw_signals
+from lookonce.synth.signal import CONTRASTS, SHARES, draw_signals
 from lookonce.synth.texture import draw_textures
 from lookonce.synth.tissues import property_table
 
@@ -101,7 +101,8 @@ def simulate_slab(
     field_of_view : str
         cervical, thoracic, lumbar, whole or random.
     contrast : str
-        t1, t2, pd, stir, gre, random-tissue (any intensity for any tissue) or random (one of these).
+        t1, t2, pd, stir, gre, dixon (water image), random-tissue (any intensity for any tissue) or random (one of
+        these, but for dixon).
     lateral : float, optional
         Distance of the slab from the mid-plane, mm, right positive. By default mostly 0 to 4, at times up to 20.
 
@@ -254,7 +255,7 @@ def _read_levels(spine: Spine, inside: Mask) -> tuple[IndexArray, str | None]:
 def _choose_contrast(rng: np.random.Generator, contrast: str) -> str:
     if contrast != "random":
         return contrast
-    return str(rng.choice(CONTRASTS, p=[0.22, 0.34, 0.06, 0.1, 0.1, 0.18]))
+    return str(rng.choice(CONTRASTS, p=SHARES))
 
 
 def _draw_lateral(rng: np.random.Generator) -> float:

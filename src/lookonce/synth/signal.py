@@ -10,7 +10,9 @@ import numpy as np
 from lookonce.synth.curve import FloatArray
 from lookonce.synth.tissues import Tissue, property_table
 
-CONTRASTS = ("t1", "t2", "pd", "stir", "gre", "random-tissue")
+CONTRASTS = ("t1", "t2", "pd", "stir", "gre", "random-tissue", "dixon")
+SHARES = (0.22, 0.34, 0.06, 0.1, 0.1, 0.18, 0.0)
+"""How often each contrast is drawn where any may come; dixon only when asked for: the simulated benchmark is older."""
 FAT_T1 = (290.0, 370.0)
 FAST_ECHO_FAT_T2 = 160.0
 FAT_T2_STAR = 35.0
@@ -82,7 +84,23 @@ def _gre(rng: np.random.Generator, field: int) -> FloatArray:
     )
 
 
-_SEQUENCES = {"t1": _t1, "t2": _t2, "pd": _pd, "stir": _stir, "gre": _gre}
+def _dixon(rng: np.random.Generator, field: int) -> FloatArray:
+    """Water image of a fast gradient echo.
+
+    Echoes are so short that the annulus keeps signal and the whole disc is bright; where the steady state is not quite
+    spoiled, long T2 comes in and fluid is bright too.
+    """
+    signals = _gradient_echo(
+        rng, field, rng.uniform(5, 15), rng.uniform(1.2, 5), rng.uniform(4, 20), fat_kept=rng.uniform(0, 0.08)
+    )
+    signals[[Tissue.CSF, Tissue.FLUID]] *= np.exp(rng.uniform(0, np.log(6)))
+    signals[Tissue.NUCLEUS] *= rng.uniform(1, 1.6)
+    bright = rng.uniform(0.2, 0.95)
+    signals[Tissue.ANNULUS] += bright * (signals[Tissue.NUCLEUS] - signals[Tissue.ANNULUS])
+    return signals
+
+
+_SEQUENCES = {"t1": _t1, "t2": _t2, "pd": _pd, "stir": _stir, "gre": _gre, "dixon": _dixon}
 
 
 def _spin_echo(
@@ -131,7 +149,7 @@ def _mix(rng: np.random.Generator, water: FloatArray, fat: FloatArray) -> FloatA
 
 def _flow(rng: np.random.Generator, signals: FloatArray, contrast: str) -> FloatArray:
     """Moving blood is dark in spin echoes and anything in gradient echoes; the cord's fluid pulsates a little."""
-    if contrast == "gre":
+    if contrast in ("gre", "dixon"):
         signals[Tissue.BLOOD] *= rng.uniform(0.5, 2.0)
     else:
         signals[Tissue.BLOOD] *= rng.choice([rng.uniform(0.02, 0.2), rng.uniform(0.2, 1.0)], p=[0.75, 0.25])

@@ -102,7 +102,9 @@ class PointRunData(lightning.LightningDataModule):
 
 def _source(part: SourcePart, data: Path | None, cache: Path, seed: int) -> Source:
     if part.kind == "synth":
-        return SimulatedSource(part.pool, seed, cache / f"synth-{seed}")
+        drawn = [kind for kind in (part.field_of_view, part.contrast) if kind != "random"]
+        store = cache / "-".join(["synth", str(seed), *drawn])
+        return SimulatedSource(part.pool, seed, store, field_of_view=part.field_of_view, contrast=part.contrast)
     root, subjects = _place(part, data)
     return BidsSource(root, subjects) if part.kind == "bids" else PreparedSource(root, subjects)
 

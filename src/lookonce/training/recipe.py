@@ -15,6 +15,8 @@ from lookonce.datasets.points import Noise
 from lookonce.datasets.targets import Target
 from lookonce.errors import UsageError
 
+Contrast = Literal["t1", "t2", "pd", "stir", "gre", "dixon", "random-tissue", "random"]
+FieldOfView = Literal["cervical", "thoracic", "lumbar", "whole", "random"]
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 
@@ -39,13 +41,15 @@ class InputPart(_Part):
 
 
 class SourcePart(_Part):
-    """One source of pictures and the share of the stream that it gives."""
+    """One source of pictures and the share of the stream that it gives; contrast and field of view are for synth."""
 
     kind: Literal["bids", "prepared", "synth"]
     weight: float = Field(gt=0)
     path: str | None = None
     subjects: str | None = None
     pool: int = Field(2000, gt=0)
+    contrast: Contrast = "random"
+    field_of_view: FieldOfView = "random"
 
 
 class OptimizerPart(_Part):
