@@ -48,7 +48,16 @@ Method = Callable[[PointSet], np.ndarray]
 
 
 def main() -> None:
-    options = _options()
+    print_tables(_parser().parse_args())
+
+
+def default_options(**changes) -> argparse.Namespace:
+    """The command line's options, with changes."""
+    return argparse.Namespace(**{**vars(_parser().parse_args([])), **changes})
+
+
+def print_tables(options: argparse.Namespace) -> None:
+    """Print the scores of every set of people, then the times."""
     session = PointSession(find_model(options.model), threads=options.threads)
     mean = np.array(session.card.mean_skeleton)[:PAPER_JOINTS]
     methods: dict[str, Method] = {
@@ -69,7 +78,7 @@ def main() -> None:
     _print_times(people["simulated"], methods, options)
 
 
-def _options() -> argparse.Namespace:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default=POINT_MODEL)
     parser.add_argument("--data", type=Path, action="append", help="BIDS tree with labels; may be given several times")
@@ -78,7 +87,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1000)
     parser.add_argument("--repeats", type=int, default=21, help="pictures that are timed")
     parser.add_argument("--threads", type=int, default=1, help="of the point network")
-    return parser.parse_args()
+    return parser
 
 
 def _draw(skeletons: list[np.ndarray], number: int, seed: int) -> list[PointSet]:
@@ -99,13 +108,18 @@ def _skeleton(drawn: PointSet, mean: np.ndarray, **options) -> np.ndarray:
 
 def _chain(drawn: PointSet) -> np.ndarray:
     order = np.argsort(drawn.points[:, 0])
-    world = np.column_stack([np.zeros(len(order)), -drawn.points[order, 1], -drawn.points[order, 0]])
-    evidence = np.full((len(order), LAST + 1), np.log((1 - OWN_LEVEL) / LAST))
-    evidence[np.arange(len(order)), FIRST + drawn.joint[order]] = np.log(OWN_LEVEL)
-    chain = decode_chain(Candidates(world, world, np.full(len(order), 0.5), evidence))
+    chain = decode_chain(as_candidates(drawn.points[order], FIRST + drawn.joint[order], np.full(len(order), 0.5)))
     kept = np.zeros(len(order))
     kept[order[chain.picked]] = 1
     return kept
+
+
+def as_candidates(places: np.ndarray, levels: np.ndarray, height: np.ndarray) -> Candidates:
+    """Candidates from places (N, 2) in mm, from the head down, of heat maps that show one level each."""
+    world = np.column_stack([np.zeros(len(places)), -places[:, 1], -places[:, 0]])
+    evidence = np.full((len(places), LAST + 1), np.log((1 - OWN_LEVEL) / LAST))
+    evidence[np.arange(len(places)), levels] = np.log(OWN_LEVEL)
+    return Candidates(world, world, height, evidence)
 
 
 def _print_scores(name: str, pictures: list[PointSet], methods: dict[str, Method]) -> None:

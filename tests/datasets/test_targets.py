@@ -20,7 +20,7 @@ from lookonce.datasets.targets import (
     levels_target,
     names_target,
 )
-from lookonce.decode.heatmaps import find_candidates
+from lookonce.decode.heatmaps import find_candidates, level_maxima
 
 NAMES, LEVELS = Target(), Target(kind="levels")
 SPACING = 1.5
@@ -69,6 +69,18 @@ def test_each_level_has_its_peak_at_its_point_in_its_own_channel(sample, stride)
         if channel < LEVELS.levels:
             cell = np.unravel_index(target["heat"][channel].argmax(), target["heat"].shape[1:])
             assert np.abs(stride * np.array(cell) - point).max() <= stride / 2 + 1e-6
+
+
+@given(spines(), st.sampled_from([9, 15, 31]))
+def test_squares_are_counted_back_to_the_discs_that_were_painted_in(sample, side):
+    target = Target(kind="levels", blob="square", square_mm=side * SPACING, levels=11)
+    counts = levels_target(sample, 1, target)["heat"]
+    assert set(np.unique(counts)) <= {0, 1}
+    found = level_maxima(counts, stride=1, radius=4, threshold=0.5, square=side)
+    wanted = sample.levels < 2 + 11
+    assert sorted(found.channel.tolist()) == sorted((sample.levels[wanted] - 2).tolist())
+    for channel, place in zip(found.channel, found.places, strict=True):
+        assert np.abs(place - sample.points[sample.levels == channel + 2]).max() <= 1
 
 
 def test_arrays_are_of_the_types_that_the_losses_take():

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lookonce.decode.heatmaps import MOST_CANDIDATES, find_candidates
+from lookonce.decode.heatmaps import MOST_CANDIDATES, find_candidates, level_maxima
 
 STRIDE, SPACING, SIGMA_MM, LATERAL_SIGMA_MM = 2, 1.25, 4.5, 6.5
 CELL_MM = STRIDE * SPACING
@@ -185,3 +185,27 @@ def test_huge_logits_do_not_overflow():
     evidence = find(paint([(4, 20, 15)]), names).evidence[0]
     assert evidence[5] == pytest.approx(0)
     assert not np.isnan(evidence).any()
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.floats(6, 53), st.floats(6, 33), st.floats(0.4, 1)), max_size=4),
+    st.sampled_from([1, 2, 4]),
+)
+def test_maxima_of_level_maps_are_those_of_each_map_alone(discs, stride):
+    discs = list({level: (level, *place) for level, *place in discs}.values())
+    heat = np.zeros((4, 60, 40), dtype=np.float32)
+    for level, row, column, height in discs:
+        heat[level] = paint([(0, row, column)], (1, 60, 40), height=height)[0]
+    found = level_maxima(heat, stride=stride, radius=3, threshold=0.2)
+    assert found.channel.tolist() == sorted(level for level, *_ in discs)
+    for level, row, column, height in discs:
+        (index,) = np.flatnonzero(found.channel == level)
+        assert found.places[index] == pytest.approx((stride * row, stride * column), abs=0.05 * stride)
+        assert height * 0.8 <= found.height[index] <= height * (1 + 1e-6)
+
+
+def test_several_maxima_of_one_level_come_highest_first():
+    heat = np.maximum(paint([(0, 10, 10)], (1, 60, 40), height=0.5), paint([(0, 40, 20)], (1, 60, 40), height=0.9))
+    found = level_maxima(heat, stride=1, radius=3, threshold=0.2)
+    assert found.places == pytest.approx(np.array([(40, 20), (10, 10)]), abs=0.1)
+    assert level_maxima(heat, stride=1, radius=3, threshold=0.95).places.shape == (0, 2)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lookonce.anatomy import Level
 from lookonce.errors import GeometryError
 from lookonce.landmarks import Disc, DiscLabels
-from lookonce.metrics.landmarks import paper_case, sagittal_frame, strict_case
+from lookonce.metrics.landmarks import paper_case, paper_points, sagittal_frame, strict_case
 
 GOLDEN = Path(__file__).parents[3] / "shared" / "golden" / "landmark_metrics.json"
 CASES = json.loads(GOLDEN.read_text()) if GOLDEN.exists() else []
@@ -239,3 +239,12 @@ def test_a_single_sagittal_picture_is_one_slice():
 def test_a_singular_affine_is_refused():
     with pytest.raises(GeometryError):
         sagittal_frame((4, 4, 4), affine=np.zeros((4, 4)))
+
+
+@given(cases())
+def test_points_that_come_twice_are_no_error_of_the_paper_s_protocol(case):
+    truth, prediction = case
+    twice = np.concatenate([prediction.points, prediction.points])
+    once, again = paper_case(truth, prediction), paper_points(truth.points, twice)
+    assert (again.distances, again.false_negatives) == (once.distances, once.false_negatives)
+    assert again.false_positives == 2 * once.false_positives

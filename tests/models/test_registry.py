@@ -12,9 +12,11 @@ from lookonce.models.registry import option_names
 
 HOURGLASSES = ("attention-hourglass", "disc-net", "hourglass")
 UNETS = ("shape-unet", "unet")
+COUNTING = ("countception",)
 SMALL = {
     **{name: {"classes": 3, "features": 16, "depth": 1} for name in HOURGLASSES},
     **{name: {"classes": 3, "widths": [8, 16]} for name in UNETS},
+    **{name: {"classes": 3, "features": 8, "patch": 8} for name in COUNTING},
 }
 #: What each kind of network must take besides.
 OPTIONS = {
@@ -30,13 +32,15 @@ OPTIONS = {
         {"stem_pool": True, "upsample": False},
     ],
     UNETS: [{"widths": [4, 6, 8]}, {"classes": 27}, {"in_channels": 3}, {"stem_stride": 2}],
+    COUNTING: [{"features": 16}, {"features": 1}, {"patch": 9}, {"patch": 32}, {"classes": 27}, {"in_channels": 1}],
 }
 WRONG = {
     HOURGLASSES: [{"features": 17}, {"stacks": 0}, {"depth": -1}, {"features": "many"}],
     UNETS: [{"widths": [8]}, {"widths": [8, 1]}, {"widths": 3}, {"stem_stride": 3}, {"in_channels": 0}],
+    COUNTING: [{"patch": 7}, {"features": 0}, {"in_channels": 0}, {"patch": "wide"}],
 }
 
-every_model = pytest.mark.parametrize("name", [*HOURGLASSES, *UNETS])
+every_model = pytest.mark.parametrize("name", [*HOURGLASSES, *UNETS, *COUNTING])
 
 
 def each_with(choices):
@@ -105,7 +109,7 @@ def test_attention_lies_between_0_and_1_where_there_is_one(name):
     network = small(name).eval()
     with torch.no_grad():
         attention = network(pictures(network)).attention
-    assert (attention is None) == (name in {"hourglass", "unet"})
+    assert (attention is None) == (name in {"hourglass", "unet", *COUNTING})
     if attention is not None:
         assert 0 <= float(attention.min()) < float(attention.max()) <= 1
 
@@ -117,11 +121,11 @@ def test_the_same_seed_builds_the_same_network(name):
 
 
 def test_every_network_that_finds_discs_is_tested_here():
-    assert {*HOURGLASSES, *UNETS, "lookonce"} == set(models.names())
+    assert {*HOURGLASSES, *UNETS, *COUNTING, "lookonce"} == set(models.names())
 
 
 def test_an_unknown_name_is_answered_with_the_names_there_are():
-    with pytest.raises(UsageError, match=r"'hourglas'.*attention-hourglass, disc-net, hourglass"):
+    with pytest.raises(UsageError, match=r"'hourglas'.*attention-hourglass, countception, disc-net, hourglass"):
         models.build("hourglas")
 
 

@@ -10,12 +10,21 @@ from torch.utils.data import DataLoader
 from lookonce.datasets.sources import SimulatedSource
 from lookonce.datasets.stream import PictureStream
 from lookonce.datasets.targets import LAST_DISC_LEVEL
-from lookonce.training.losses import levels_loss, names_loss
+from lookonce.training.losses import counts_loss, levels_loss, names_loss
 from lookonce.training.module import build_network
 
-LOSSES = {"names": names_loss, "levels": levels_loss}
+LOSSES = {"names": names_loss, "levels": levels_loss, "counts": counts_loss}
 #: Changes of the tiny recipe that make it one of each layout.
-LAYOUTS = {"names": (), "levels": ("target.kind=levels", "model.options.stem_stride=1")}
+LAYOUTS = {
+    "names": (),
+    "levels": ("target.kind=levels", "model.options.stem_stride=1"),
+    "counts": (
+        "target.kind=levels",
+        "target.blob=square",
+        "target.square_mm=24",
+        "model={name: countception, options: {features: 16, patch: 8}}",
+    ),
+}
 
 
 @pytest.mark.parametrize("layout", LOSSES)
@@ -115,7 +124,7 @@ def test_invisible_levels_neither_cost_nor_teach_anything():
 def test_every_stack_is_supervised(layout):
     scores = [names_scores().requires_grad_() for _ in range(3)]
     batch = names_batch()
-    if layout == "levels":
+    if layout != "names":
         batch = {"heat": torch.rand(scores[0].shape), "visible": torch.ones(scores[0].shape[:2])}
     LOSSES[layout](scores, batch)["total"].backward()
     assert all(score.grad.any() for score in scores)

@@ -1,7 +1,8 @@
 """Targets: what a network should answer for a picture, and where the truth is known.
 
 Two layouts. `names`: one disc channel and, per place, which level it is (class 0 = no disc); the default model.
-`levels`: one Gaussian heat map a level, as in arXiv 2108.06554, with the visibility of every level.
+`levels`: one map a level, as in arXiv 2108.06554, with the visibility of every level: Gaussians, or squares for a
+network that counts.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ class Target(BaseModel):
 
     kind: Literal["names", "levels"] = "names"
     sigma_mm: float = 4.5
+    #: Of the `levels` layout: a Gaussian of `sigma_mm` a disc, or a square of `square_mm` that is 1 inside.
+    blob: Literal["gaussian", "square"] = "gaussian"
+    square_mm: float = 32.0
     #: Spread of a disc's strength over the right-left distance from its mid-sagittal point.
     lateral_sigma_mm: float = 6.5
     #: Ask for the names of discs that look like no other alone.
@@ -77,7 +81,7 @@ def names_target(sample: SlabSample, stride: int, target: Target) -> dict[str, N
 
 
 def levels_target(sample: SlabSample, stride: int, target: Target) -> dict[str, NDArray]:
-    """One heat map a level, (K, h, w) float32, and the visibility of every level, (K,) float32.
+    """One map a level, (K, h, w) float32, and the visibility of every level, (K,) float32.
 
     A level that the truth does not list counts as visible (an empty map) in complete truth and as unknown otherwise.
     """
@@ -87,10 +91,16 @@ def levels_target(sample: SlabSample, stride: int, target: Target) -> dict[str, 
     for (row, column), level in zip(sample.points, sample.levels, strict=True):
         channel = int(level) - target.first_level
         if 0 <= channel < target.levels:
-            distance = np.hypot(rows - row, columns - column) * sample.spacing
-            heat[channel] = np.exp(-0.5 * (distance / target.sigma_mm) ** 2)
+            heat[channel] = _blob((rows - row) * sample.spacing, (columns - column) * sample.spacing, target)
             visible[channel] = 1
     return {"heat": heat, "visible": visible}
+
+
+def _blob(down: NDArray[np.float64], across: NDArray[np.float64], target: Target) -> NDArray[np.float64]:
+    """A disc's map from the distances to it, mm."""
+    if target.blob == "square":
+        return (np.maximum(abs(down), abs(across)) < target.square_mm / 2).astype(np.float64)
+    return np.asarray(np.exp(-0.5 * (np.hypot(down, across) / target.sigma_mm) ** 2))
 
 
 def _grid(sample: SlabSample, stride: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

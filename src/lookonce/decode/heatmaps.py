@@ -92,6 +92,57 @@ def find_candidates(
     )
 
 
+@dataclass(frozen=True)
+class LevelMaxima:
+    """Local maxima of one picture's maps, one map a level.
+
+    Attributes
+    ----------
+    channel : (N,) int array
+        Which map shows it.
+    places : (N, 2) array
+        Row and column in input pixels, sub-pixel.
+    height : (N,) array
+    """
+
+    channel: NDArray[np.intp]
+    places: FloatArray
+    height: FloatArray
+
+
+def level_maxima(
+    heat: NDArray[np.float32], *, stride: int, radius: int, threshold: float, square: int | None = None
+) -> LevelMaxima:
+    """All local maxima of maps that show one level each (`levels` layout), the highest of a level first.
+
+    Parameters
+    ----------
+    heat : (K, h, w) float array
+    stride : int
+        Input pixels per cell.
+    radius : int
+        Of two maxima this near, in cells, the higher stays.
+    threshold : float
+        Maxima below are dropped.
+    square : int, optional
+        The maps hold counts of squares with this odd side in cells, whose mean is the map of places (Count-ception).
+    """
+    found = []
+    for channel, of_level in enumerate(heat):
+        counted = of_level if square is None else _box_mean(of_level, square)
+        cells = _peaks(counted, radius=radius, threshold=threshold)
+        found += [(channel, *(stride * _refined(counted, *cell)), float(counted[tuple(cell)])) for cell in cells]
+    table = np.array(found, dtype=np.float64).reshape(-1, 4)
+    return LevelMaxima(table[:, 0].astype(np.intp), table[:, 1:3], table[:, 3])
+
+
+def _box_mean(heat: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """Mean over the square around every cell; what lies outside the picture counts nothing."""
+    total = np.pad(heat.astype(np.float64), (side // 2 + 1, side // 2)).cumsum(axis=0).cumsum(axis=1)
+    of_square = total[side:, side:] - total[side:, :-side] - total[:-side, side:] + total[:-side, :-side]
+    return (of_square / side**2).astype(np.float32)
+
+
 def _peaks(heat: NDArray[np.float32], *, radius: int, threshold: float) -> NDArray[np.intp]:
     """Cells (N, 2) that are the highest within `radius` cells and at least `threshold`; one of equal neighbours."""
     window = 2 * radius + 1

@@ -144,7 +144,7 @@ def strict_case(
     >>> case.found, case.wrong_names, case.level_shift
     (0, 3, True)
     """
-    gaps = np.linalg.norm(_offsets(truth, prediction, normal), axis=-1)
+    gaps = np.linalg.norm(_offsets(truth.points, prediction.points, normal), axis=-1)
     levels = truth.levels
     distances = {
         level: float(gaps[levels.index(level), column])
@@ -180,6 +180,17 @@ def paper_case(
     axis : (3,) array
         Unit vector along the spine within that plane, the direction of the picture's rows.
     """
+    return paper_points(truth.points, prediction.points, normal=normal, axis=axis)
+
+
+def paper_points(
+    truth: FloatArray,
+    prediction: FloatArray,
+    *,
+    normal: Sequence[float] | FloatArray = (1.0, 0.0, 0.0),
+    axis: Sequence[float] | FloatArray = (0.0, 0.0, 1.0),
+) -> PaperCase:
+    """`paper_case` of bare points (N, 3) and (M, 3), world mm: what bears no name, or several times the same."""
     offsets = _offsets(truth, prediction, np.asarray(normal, dtype=np.float64))
     gaps, axial = np.linalg.norm(offsets, axis=-1), np.abs(offsets @ np.asarray(axis, dtype=np.float64))
     if not gaps.size:
@@ -241,9 +252,9 @@ def sagittal_frame(shape: tuple[int, ...], *, affine: FloatArray) -> SagittalFra
     return SagittalFrame(normal / np.linalg.norm(normal), affine[:3, up] / np.linalg.norm(affine[:3, up]), slices)
 
 
-def _offsets(truth: DiscLabels, prediction: DiscLabels, normal: FloatArray | None) -> FloatArray:
+def _offsets(truth: FloatArray, prediction: FloatArray, normal: FloatArray | None) -> FloatArray:
     """Vectors from every true disc to every prediction, (T, P, 3) mm, without their part along `normal`."""
-    offsets = prediction.points[None] - truth.points[:, None]
+    offsets = prediction[None] - truth[:, None]
     return offsets if normal is None else offsets - (offsets @ normal)[..., None] * normal
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from torch import nn
 
 from lookonce.errors import UsageError
+from lookonce.models.countception import Countception
 from lookonce.models.hourglass import StackedHourglass
 from lookonce.models.lookonce import LookOnce
 from lookonce.models.unet import UNet
@@ -65,10 +66,11 @@ class _Model:
 _MODELS = {
     "hourglass": _Model(StackedHourglass, {"attention": False}),
     "attention-hourglass": _Model(StackedHourglass, {"attention": True}),
-    # The lean attention hourglass behind the default weights.
+    "countception": _Model(Countception, {}),
     "unet": _Model(UNet, {"shape": False}),
     "shape-unet": _Model(UNet, {"shape": True}),
     "lookonce": _Model(LookOnce, {}),
+    # A lean attention hourglass that keeps the picture's resolution, for the `names` layout.
     "disc-net": _Model(
         StackedHourglass,
         {"attention": True},

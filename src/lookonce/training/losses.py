@@ -59,3 +59,10 @@ def levels_loss(scores: list[Tensor], batch: dict[str, Tensor]) -> dict[str, Ten
     heat, visible = batch["heat"], batch["visible"][:, :, None, None]
     total = sum(((score.float() - heat).square() * visible).mean() for score in scores)
     return {"total": torch.as_tensor(total)}
+
+
+def counts_loss(scores: list[Tensor], batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Mean absolute error of the counts over visible levels (arXiv 1703.08710, section 3); shapes as `levels_loss`."""
+    heat, visible = batch["heat"], batch["visible"][:, :, None, None]
+    total = sum(((score.float() - heat).abs() * visible).mean() for score in scores)
+    return {"total": torch.as_tensor(total)}

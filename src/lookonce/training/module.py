@@ -15,7 +15,7 @@ from lookonce import models
 from lookonce.errors import UsageError
 from lookonce.models.lookonce import LookOnce
 from lookonce.models.network import LandmarkNetwork
-from lookonce.training.losses import levels_loss, names_loss
+from lookonce.training.losses import counts_loss, levels_loss, names_loss
 from lookonce.training.recipe import PointRecipe, Recipe
 
 
@@ -125,7 +125,8 @@ class DiscTraining(RecipeTraining):
 
     def loss_parts(self, network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """The loss of the recipe's layout of targets."""
-        loss = names_loss if self.target.kind == "names" else levels_loss
+        of_levels = counts_loss if self.target.blob == "square" else levels_loss
+        loss = names_loss if self.target.kind == "names" else of_levels
         return loss(network(batch["image"].to(memory_format=torch.channels_last)).scores, batch)
 
 
