@@ -107,17 +107,18 @@ def test_the_right_answer_costs_less_than_silence_and_silence_less_than_a_wrong_
     assert names_loss([silent], batch)["name"] < names_loss([wrong], batch)["name"]
 
 
-def test_invisible_levels_neither_cost_nor_teach_anything():
+@pytest.mark.parametrize("of_levels", [levels_loss, counts_loss])
+def test_invisible_levels_neither_cost_nor_teach_anything(of_levels):
     generator = torch.Generator().manual_seed(0)
     heat = torch.rand(2, 4, 5, 5, generator=generator)
     visible = torch.tensor([[1.0, 0, 1, 1], [1, 1, 0, 0]])
     score = torch.rand(2, 4, 5, 5, generator=generator, requires_grad=True)
-    loss = levels_loss([score], {"heat": heat, "visible": visible})["total"]
+    loss = of_levels([score], {"heat": heat, "visible": visible})["total"]
     loss.backward()
     taught = score.grad.abs().sum(dim=(2, 3)) > 0
     assert torch.equal(taught, visible > 0)
     wild = torch.where(visible[:, :, None, None] > 0, score.detach(), 1e3)
-    torch.testing.assert_close(levels_loss([wild], {"heat": heat, "visible": visible})["total"], loss.detach())
+    torch.testing.assert_close(of_levels([wild], {"heat": heat, "visible": visible})["total"], loss.detach())
 
 
 @pytest.mark.parametrize("layout", LOSSES)
