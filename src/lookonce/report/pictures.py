@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from lookonce.errors import UsageError
 from lookonce.geometry import FloatArray
-from lookonce.labeling import LabelResult
+from lookonce.labeling import LabelResult, SagittalView
 from lookonce.landmarks import DiscLabels
 
 Colour = tuple[int, int, int]
@@ -39,6 +39,24 @@ def heat_picture(attention: NDArray[np.float32]) -> Image.Image:
     return picture
 
 
+def labelled_picture(result: LabelResult, *, title: str) -> Image.Image:
+    """Scan with its labels, the title and the state of the numbering above it; RGB, `SCALE` pixels a mm.
+
+    Raises
+    ------
+    UsageError
+        If the result has no view.
+    """
+    if result.view is None:
+        raise UsageError("the result has no view to draw")
+    _, labelled = _scan_and_labels(result, result.view)
+    sheet = Image.new("RGB", (labelled.width, labelled.height + 2 * HEADING))
+    sheet.paste(labelled, (0, 2 * HEADING))
+    for line, text in enumerate((title, _state(result))):
+        write_line(sheet, (6, 6 + line * HEADING), text)
+    return sheet
+
+
 def attention_picture(result: LabelResult, *, title: str) -> bytes:
     """Scan, labels and attention side by side, as PNG.
 
@@ -57,15 +75,12 @@ def attention_picture(result: LabelResult, *, title: str) -> bytes:
     view = result.view
     if view is None or view.attention is None or np.ptp(view.attention) == 0:
         raise UsageError(f"the model {result.model.get('name', '')} has no attention to show; choose one that has it")
-    height, width = (max(1, round(pixels * view.spacing * SCALE)) for pixels in view.image.shape)
-    scan = grey_picture(view.image).convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
-    labelled = scan.copy()
-    draw_discs(labelled, result.labels, view.points, scale=view.spacing * SCALE)
+    scan, labelled = _scan_and_labels(result, view)
+    width, height = scan.size
     heat = heat_picture(view.attention).convert("RGBA").resize((width, height), Image.Resampling.BILINEAR)
     looked = Image.alpha_composite(scan.convert("RGBA"), heat).convert("RGB")
     sheet = Image.new("RGB", (3 * width, height + HEADING))
-    state = "uncertain" if result.uncertain else "certain"
-    headings = (title, f"numbering {state} ({100 * result.level_shift.get(0, 0.0):.0f} %)", "attention")
+    headings = (title, _state(result), "attention")
     for number, (panel, heading) in enumerate(zip((scan, labelled, looked), headings, strict=True)):
         sheet.paste(panel, (number * width, HEADING))
         write_line(sheet, (number * width + 6, 6), heading)
@@ -104,6 +119,20 @@ def write_line(
     # A file's name need not be text.
     printable = text.encode("utf-8", "replace").decode()
     ImageDraw.Draw(picture).text(place, printable, fill=colour, anchor=anchor, font=ImageFont.load_default(14))
+
+
+def _scan_and_labels(result: LabelResult, view: SagittalView) -> tuple[Image.Image, Image.Image]:
+    """The scan, enlarged, and the same with its discs."""
+    height, width = (max(1, round(pixels * view.spacing * SCALE)) for pixels in view.image.shape)
+    scan = grey_picture(view.image).convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
+    labelled = scan.copy()
+    draw_discs(labelled, result.labels, view.points, scale=view.spacing * SCALE)
+    return scan, labelled
+
+
+def _state(result: LabelResult) -> str:
+    state = "uncertain" if result.uncertain else "certain"
+    return f"numbering {state} ({100 * result.level_shift.get(0, 0.0):.0f} %)"
 
 
 def _bytes_of(image: NDArray[np.float32]) -> NDArray[np.uint8]:

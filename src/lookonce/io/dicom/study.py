@@ -49,6 +49,11 @@ class DicomSource:
     contrast: str
     plane: str
 
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What a result says about the series; nothing in it tells who the patient is."""
+        return {"number": self.number, "contrast": self.contrast, "plane": self.plane}
+
 
 @dataclass(frozen=True)
 class DicomScan:
@@ -281,8 +286,3 @@ def _tell_apart(study: DicomStudy) -> None:
             series = text_of(scan.source.headers[0], "SeriesInstanceUID")
             digest = hashlib.sha256(series.encode()).hexdigest()[:6]
             study.scans[index] = replace(scan, name=f"{scan.name}_{digest}")
-
-
-def summary(source: DicomSource) -> dict[str, Any]:
-    """What a result says about the series that it comes from; nothing in it tells who the patient is."""
-    return {"number": source.number, "contrast": source.contrast, "plane": source.plane}
