@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import subprocess
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import Dataset, FileDataset
+from pydicom import Dataset, FileDataset, dcmwrite
+from pydicom.dataelem import DataElement
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import (
+    UID,
     EnhancedMRImageStorage,
+    ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     MRImageStorage,
     generate_uid,
 )
 
 #: No log, page or file name may hold these.
-PATIENT = {"PatientName": "Doe^Jane", "PatientID": "ID-4711", "PatientBirthDate": "19700131", "AccessionNumber": "ACC815"}
+PATIENT = {
+    "PatientName": "Doe^Jane",
+    "PatientID": "ID-4711",
+    "PatientBirthDate": "19700131",
+    "AccessionNumber": "ACC815",
+}
 LPS = np.diag([-1.0, -1.0, 1.0])
 
 
@@ -53,9 +63,7 @@ class Volume:
 
 
 def dicom_volume(data: NDArray, affine: NDArray, axes: str = "PIL") -> Volume:
-    """A volume with columns, rows and slices along the given directions: PIL is a sagittal stack as scanners write it."""
-    import nibabel as nib
-
+    """A volume with columns, rows and slices along the given directions: PIL is sagittal, as scanners write it."""
     turn = nib.orientations.ornt_transform(
         nib.orientations.io_orientation(affine), nib.orientations.axcodes2ornt(tuple(axes))
     )
@@ -66,6 +74,7 @@ def dicom_volume(data: NDArray, affine: NDArray, axes: str = "PIL") -> Volume:
 def base_header(volume: Volume, *, seed: str = "series", study: str = "study", number: int = 5, **values: object) -> Dataset:
     """What all files of a series have in common; the same seeds give the same UIDs."""
     header = Dataset()
+    bits = 12 if volume.data.dtype == np.uint16 else 8 * volume.data.itemsize
     fields: dict[str, object] = {
         "SpecificCharacterSet": "ISO_IR 192",
         "ImageType": ["ORIGINAL", "PRIMARY", "M", "ND"],
@@ -102,8 +111,8 @@ def base_header(volume: Volume, *, seed: str = "series", study: str = "study", n
         "SamplesPerPixel": 1,
         "PhotometricInterpretation": "MONOCHROME2",
         "BitsAllocated": 8 * volume.data.itemsize,
-        "BitsStored": 8 * volume.data.itemsize if volume.data.itemsize == 1 else 12,
-        "HighBit": 7 if volume.data.itemsize == 1 else 11,
+        "BitsStored": bits,
+        "HighBit": bits - 1,
         "PixelRepresentation": int(volume.data.dtype.kind == "i"),
     }
     for keyword, value in (fields | values).items():
@@ -165,30 +174,26 @@ def enhanced(volume: Volume, order: Sequence[int] | None = None, **values: objec
 def set_pixels(header: Dataset, pixels: NDArray) -> None:
     """Store pixels, (rows, columns) or (frames, rows, columns), uncompressed."""
     stored = np.ascontiguousarray(pixels).tobytes()
-    header["PixelData"] = _pixel_element(stored + b"\0" * (len(stored) % 2), pixels.itemsize)
+    vr = "OB" if pixels.itemsize == 1 else "OW"
+    header["PixelData"] = DataElement(0x7FE00010, vr, stored + b"\0" * (len(stored) % 2))
 
 
-def _pixel_element(stored: bytes, itemsize: int):
-    from pydicom.dataelem import DataElement
-
-    return DataElement(0x7FE00010, "OB" if itemsize == 1 else "OW", stored)
-
-
-def save(header: Dataset, path: Path, syntax: str = ExplicitVRLittleEndian, **options: object) -> Path:
-    """Write a data set as a DICOM file, compressed where the syntax says so."""
+def save(header: Dataset, path: Path, syntax: str = ExplicitVRLittleEndian, *, packed: bool = False) -> Path:
+    """Write a data set as a DICOM file, compressed where the syntax says so and it is not `packed` yet."""
     path.parent.mkdir(parents=True, exist_ok=True)
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = header.SOPClassUID, header.SOPInstanceUID
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset = FileDataset(None, header, file_meta=meta, preamble=b"\0" * 128)
-    from pydicom.uid import UID
-
-    if UID(syntax).is_encapsulated:
-        dataset.compress(syntax, generate_instance_uid=False, **options)  # type: ignore[arg-type]
-    elif syntax == "1.2.840.10008.1.2.2":
+    if UID(syntax).is_encapsulated and not packed:
+        dataset.compress(syntax, generate_instance_uid=False)
+    elif syntax == ExplicitVRBigEndian:
         dataset.PixelData = np.frombuffer(dataset.PixelData, "<u2").byteswap().tobytes()
     dataset.file_meta.TransferSyntaxUID = UID(syntax)
-    dataset.save_as(path, enforce_file_format=True)
+    if syntax == ExplicitVRBigEndian:
+        dcmwrite(path, dataset, implicit_vr=False, little_endian=False, force_encoding=True)
+    else:
+        dataset.save_as(path, enforce_file_format=True)
     return path
 
 
@@ -210,3 +215,28 @@ def zipped(folder: Path, path: Path) -> Path:
     return path
 
 
+
+
+def difference(one: Volume, other: Volume) -> tuple[float, float]:
+    """Largest difference of corners in mm and of grey values, whatever the order and direction of the axes."""
+    one, other = _canonical(one), _canonical(other)
+    if one.data.shape != other.data.shape:
+        return np.inf, np.inf
+    ends = [(0, length - 1) for length in one.data.shape]
+    corners = np.stack(np.meshgrid(*ends, [1], indexing="ij"), -1).reshape(-1, 4)
+    places = float(np.linalg.norm(corners @ (one.affine - other.affine).T, axis=1).max())
+    return places, float(np.abs(one.data.astype(float) - other.data).max())
+
+
+def dcm2niix(source: Path, out: Path) -> list[Volume]:
+    """Volumes that dcm2niix makes of a folder."""
+    out.mkdir()
+    subprocess.run(["dcm2niix", "-z", "n", "-o", str(out), str(source)], capture_output=True, check=False)
+    images = [nib.load(path) for path in sorted(out.glob("*.nii"))]
+    return [Volume(np.asanyarray(image.dataobj), image.affine) for image in images]
+
+
+def _canonical(volume: Volume) -> Volume:
+    turn = nib.orientations.io_orientation(volume.affine)
+    data = nib.orientations.apply_orientation(volume.data, turn)
+    return Volume(data, volume.affine @ nib.orientations.inv_ornt_aff(turn, volume.data.shape))

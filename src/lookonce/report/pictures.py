@@ -49,9 +49,10 @@ def labelled_picture(result: LabelResult, *, title: str) -> Image.Image:
     """
     if result.view is None:
         raise UsageError("the result has no view to draw")
-    _, labelled = _scan_and_labels(result, result.view)
-    sheet = Image.new("RGB", (labelled.width, labelled.height + 2 * HEADING))
-    sheet.paste(labelled, (0, 2 * HEADING))
+    scan, scale = _enlarged(result.view)
+    sheet = Image.new("RGB", (scan.width, scan.height + 2 * HEADING))
+    sheet.paste(scan, (0, 2 * HEADING))
+    draw_discs(sheet, result.labels, result.view.points + (2 * HEADING / scale, 0), scale=scale)
     for line, text in enumerate((title, _state(result))):
         write_line(sheet, (6, 6 + line * HEADING), text)
     return sheet
@@ -75,7 +76,9 @@ def attention_picture(result: LabelResult, *, title: str) -> bytes:
     view = result.view
     if view is None or view.attention is None or np.ptp(view.attention) == 0:
         raise UsageError(f"the model {result.model.get('name', '')} has no attention to show; choose one that has it")
-    scan, labelled = _scan_and_labels(result, view)
+    scan, scale = _enlarged(view)
+    labelled = scan.copy()
+    draw_discs(labelled, result.labels, view.points, scale=scale)
     width, height = scan.size
     heat = heat_picture(view.attention).convert("RGBA").resize((width, height), Image.Resampling.BILINEAR)
     looked = Image.alpha_composite(scan.convert("RGBA"), heat).convert("RGB")
@@ -121,13 +124,11 @@ def write_line(
     ImageDraw.Draw(picture).text(place, printable, fill=colour, anchor=anchor, font=ImageFont.load_default(14))
 
 
-def _scan_and_labels(result: LabelResult, view: SagittalView) -> tuple[Image.Image, Image.Image]:
-    """The scan, enlarged, and the same with its discs."""
-    height, width = (max(1, round(pixels * view.spacing * SCALE)) for pixels in view.image.shape)
-    scan = grey_picture(view.image).convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
-    labelled = scan.copy()
-    draw_discs(labelled, result.labels, view.points, scale=view.spacing * SCALE)
-    return scan, labelled
+def _enlarged(view: SagittalView) -> tuple[Image.Image, float]:
+    """The picture of a view in RGB, `SCALE` pixels a mm, and how often it is larger than the view."""
+    scale = view.spacing * SCALE
+    height, width = (max(1, round(pixels * scale)) for pixels in view.image.shape)
+    return grey_picture(view.image).convert("RGB").resize((width, height), Image.Resampling.BICUBIC), scale
 
 
 def _state(result: LabelResult) -> str:

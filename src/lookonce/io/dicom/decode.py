@@ -14,7 +14,7 @@ from lookonce.errors import InputError
 from lookonce.io.dicom.files import DicomFile
 from lookonce.io.dicom.frames import Frame
 from lookonce.io.dicom.geometry import StackGeometry
-from lookonce.io.dicom.headers import MOST_HEADER_BYTES, import_pydicom, number_of, read_whole, text_of
+from lookonce.io.dicom.headers import MOST_HEADER_BYTES, number_of, read_whole, text_of
 from lookonce.io.headers import MOST_VOXELS
 
 if TYPE_CHECKING:
@@ -90,19 +90,19 @@ def _decoded(file: DicomFile, frames: list[Frame]) -> Iterable[NDArray]:
 
 
 def _pixels(file: DicomFile, dataset: Dataset, index: int) -> NDArray:
-    import_pydicom()
     from pydicom.pixels import get_decoder
+    from pydicom.uid import JPEGExtended12Bit
 
-    syntax = dataset.file_meta.get("TransferSyntaxUID") if hasattr(dataset, "file_meta") else None
-    syntax = syntax or dataset.original_encoding and _plain_syntax(dataset)
+    syntax = _syntax_of(dataset) or _plain_syntax(dataset)
+    compressed = f"{file.name}: is compressed as {syntax.name}"
+    if syntax == JPEGExtended12Bit and number_of(dataset, "BitsStored") != 8:
+        raise InputError(f"{compressed} with 12 bits, for which there is no free decoder; export it uncompressed")
     try:
         decoder = get_decoder(syntax)
     except NotImplementedError:
-        raise InputError(f"{file.name}: is compressed as {syntax.name}, which nothing decodes; export it uncompressed") from None
+        raise InputError(f"{compressed}, which nothing here decodes; export it uncompressed") from None
     if not decoder.is_available:
-        raise InputError(
-            f"{file.name}: is compressed as {syntax.name}, for which the decoder is missing: pip install 'lookonce[dicom]'"
-        )
+        raise InputError(f"{compressed}, whose decoder is missing: pip install 'lookonce[dicom]'")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -115,6 +115,11 @@ def _pixels(file: DicomFile, dataset: Dataset, index: int) -> NDArray:
             "copy it again"
         ) from None
     return array
+
+
+def _syntax_of(dataset: Dataset) -> Any:
+    """Transfer syntax that a file names, or None."""
+    return getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", None)
 
 
 def _plain_syntax(dataset: Dataset) -> Any:
@@ -140,7 +145,7 @@ def _grey(picture: NDArray, dataset: Dataset, frame: Frame) -> NDArray:
 
 def _check_packed_size(file: DicomFile, dataset: Dataset, columns: int, rows: int) -> None:
     """Refuse a compressed picture of another size than its header says: decoders take memory for what it claims."""
-    syntax = getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", None)
+    syntax = _syntax_of(dataset)
     if syntax is None or not syntax.is_encapsulated or "PixelData" not in dataset:
         return
     for start in _codestream_starts(dataset.PixelData):

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: An enhanced object of ten thousand frames has some 50 MB of header.
 MOST_HEADER_BYTES = 128_000_000
+#: Preamble and meta header, in which the transfer syntax stands, end well before.
+_META_BYTES = 2000
 #: Reads up to this size may reach beyond the end of a file: parsers look ahead.
 _LARGE_READ = 1_000_000
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
@@ -164,12 +166,13 @@ class _Limited:
 
 def _inflated(stream: _Limited) -> Any:
     """The stream, or where its data set is deflated, a stream of the same one inflated, within the same limit."""
-    start = stream.read(144)
-    group_length = int.from_bytes(start[140:144], "little") if start[128:136] == b"DICM\x02\x00\x00\x00" else 0
-    meta = start + stream.read(min(group_length, 10_000)) if group_length else b""
-    if _DEFLATED not in meta:
-        stream.seek(0)
+    start = stream.read(_META_BYTES)
+    stream.seek(0)
+    if _DEFLATED not in start:
         return stream
+    if start[128:136] != b"DICM\x02\x00\x00\x00":
+        raise InputError("is deflated and does not say where")
+    meta = stream.read(144 + int.from_bytes(start[140:144], "little"))
     packed = stream.read()
     limit = stream._left
     data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, limit + 1)

@@ -212,8 +212,8 @@ def _add_series(
         try:
             frames += frames_of(header, file)
         except InputError as error:
-            modality = text_of(header, "Modality")
-            placeless[f"{modality or 'no'} image" if "Rows" not in header else str(error)] += 1
+            reason = str(error) if "Rows" in header else f"{text_of(header, 'Modality')} without pictures"
+            placeless[reason] += 1
     if not frames:
         study.left.append(f"series {number}: {', '.join(placeless)}")
         return
@@ -246,7 +246,7 @@ def _scan(
     frames = stack.volumes[chosen]
     geometry = stack_geometry(frames)
     _check_view(frames, geometry)
-    contrast, plane = contrast_of(stack.first), plane_of(stack.first)
+    contrast, plane = contrast_of(frames[0]), plane_of(frames[0])
     warnings = list(doubts)
     if stack.duplicates:
         warnings.append(f"{stack.duplicates} slices were there twice; one of each was used")
