@@ -71,7 +71,9 @@ def dicom_volume(data: NDArray, affine: NDArray, axes: str = "PIL") -> Volume:
     return Volume(np.ascontiguousarray(turned), affine @ nib.orientations.inv_ornt_aff(turn, data.shape))
 
 
-def base_header(volume: Volume, *, seed: str = "series", study: str = "study", number: int = 5, **values: object) -> Dataset:
+def base_header(
+    volume: Volume, *, seed: str = "series", study: str = "study", number: int = 5, **values: object
+) -> Dataset:
     """What all files of a series have in common; the same seeds give the same UIDs."""
     header = Dataset()
     bits = 12 if volume.data.dtype == np.uint16 else 8 * volume.data.itemsize
@@ -198,7 +200,11 @@ def save(header: Dataset, path: Path, syntax: str = ExplicitVRLittleEndian, *, p
 
 
 def save_series(
-    headers: Sequence[Dataset], folder: Path, *, order: Sequence[int] | None = None, syntax: str = ExplicitVRLittleEndian
+    headers: Sequence[Dataset],
+    folder: Path,
+    *,
+    order: Sequence[int] | None = None,
+    syntax: str = ExplicitVRLittleEndian,
 ) -> Path:
     """Write a series as files whose names follow `order`, so that a folder's listing shuffles the slices."""
     for name, index in enumerate(range(len(headers)) if order is None else order):
@@ -213,8 +219,6 @@ def zipped(folder: Path, path: Path) -> Path:
             if file.is_file():
                 archive.write(file, file.relative_to(folder.parent))
     return path
-
-
 
 
 def difference(one: Volume, other: Volume) -> tuple[float, float]:

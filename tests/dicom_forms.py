@@ -111,7 +111,9 @@ def _orders() -> list[Form]:
     return [
         Form("slices in order", lambda folder: save_series(slices(SAGITTAL), folder / "dicom"), (SAGITTAL,)),
         Form(
-            "slices shuffled", lambda folder: save_series(slices(SAGITTAL), folder / "dicom", order=SHUFFLED), (SAGITTAL,)
+            "slices shuffled",
+            lambda folder: save_series(slices(SAGITTAL), folder / "dicom", order=SHUFFLED),
+            (SAGITTAL,),
         ),
         Form("files there twice", twice, (SAGITTAL,)),
         Form(
@@ -125,8 +127,11 @@ def _orders() -> list[Form]:
 
 
 def _geometries() -> list[Form]:
-    directions = {name: dicom_volume(SAGITTAL.data, SAGITTAL.affine, name) for name in ("PIR", "AIL", "ISR")}
-    isotropic = grey(1, (40, 44, 60), (1.0, 1.1, 1.2))
+    directions = {name: dicom_volume(SAGITTAL.data, SAGITTAL.affine, name) for name in ("PIR", "AIL")}
+    fine = grey(1, (40, 44, 60), (1.0, 1.1, 1.2))
+    blocks = {
+        plane: dicom_volume(fine.data, fine.affine, axes) for plane, axes in (("coronal", "LIP"), ("axial", "LPS"))
+    }
     shear = np.array(SAGITTAL.affine)
     shear[:3, 2] += shear[:3, 0] / SIZES[1] * 0.7 + shear[:3, 1] / SIZES[2] * 0.5
     tilted = Volume(SAGITTAL.data, shear)
@@ -135,21 +140,23 @@ def _geometries() -> list[Form]:
     uneven = Volume((np.broadcast_to(places * 400, (48, 60, 9)) + 7).astype(np.uint16), SAGITTAL.affine)
     return [
         *(
-            Form(f"columns, rows, slices to {name}", lambda folder, v=volume: save_series(slices(v), folder / "dicom"), (volume,))
+            Form(
+                f"columns, rows, slices to {name}",
+                lambda folder, v=volume: save_series(slices(v), folder / "dicom"),
+                (volume,),
+            )
             for name, volume in directions.items()
-            if name != "ISR"
         ),
         *(
-            Form(
-                f"3D, {plane}",
-                lambda folder, v=dicom_volume(isotropic.data, isotropic.affine, axes): save_series(
-                    slices(v, ScanningSequence="SE", MRAcquisitionType="3D"), folder / "dicom", order=None
-                ),
-                (isotropic,),
-            )
-            for plane, axes in (("coronal", "LIP"), ("axial", "LPS"))
+            Form(f"3D, {plane}", lambda folder, v=volume: save_series(slices(v), folder / "dicom"), (fine,))
+            for plane, volume in blocks.items()
         ),
-        Form("tilted gantry (sheared)", lambda folder: save_series(slices(tilted), folder / "dicom"), (tilted,), dcm2niix="ignores the shear"),
+        Form(
+            "tilted gantry (sheared)",
+            lambda folder: save_series(slices(tilted), folder / "dicom"),
+            (tilted,),
+            dcm2niix="ignores the shear",
+        ),
         Form(
             "one slice missing",
             lambda folder: save_series([one for one in slices(ramp) if one.InstanceNumber != 4], folder / "dicom"),
@@ -167,7 +174,9 @@ def _geometries() -> list[Form]:
         ),
         Form(
             "two neighbouring slices missing",
-            lambda folder: save_series([one for one in slices(ramp) if one.InstanceNumber not in (4, 5)], folder / "dicom"),
+            lambda folder: save_series(
+                [one for one in slices(ramp) if one.InstanceNumber not in (4, 5)], folder / "dicom"
+            ),
             refusal="slices are missing: two neighbours are 12.0 mm apart",
         ),
     ]
@@ -207,8 +216,12 @@ def _encodings() -> list[Form]:
         Form("signed 16 bits", written(signed), (signed,)),
         Form("8 bits", written(small), (small,)),
         Form("scaled values", written(SAGITTAL, RescaleSlope=1.5, RescaleIntercept=-100), (scaled,)),
-        Form("bright stored low (MONOCHROME1)", written(dark, PhotometricInterpretation="MONOCHROME1"), (SAGITTAL,),
-             dcm2niix="leaves it dark"),
+        Form(
+            "bright stored low (MONOCHROME1)",
+            written(dark, PhotometricInterpretation="MONOCHROME1"),
+            (SAGITTAL,),
+            dcm2niix="leaves it dark",
+        ),
         Form("implicit VR", written(SAGITTAL, ImplicitVRLittleEndian), (SAGITTAL,)),
         Form("big endian", written(SAGITTAL, ExplicitVRBigEndian), (SAGITTAL,)),
         Form("JPEG extended, 12 bits", transcoded(JPEGExtended12Bit), refusal="for which there is no free decoder"),
@@ -330,12 +343,23 @@ def _refused() -> list[Form]:
     return [
         Form("mosaic", typed("ORIGINAL", "PRIMARY", "M", "MOSAIC"), refusal="a mosaic (all slices tiled"),
         Form("localizer", typed("ORIGINAL", "PRIMARY", "LOCALIZER"), refusal="a localizer; to number other scans"),
-        Form("localizer by its protocol", typed("ORIGINAL", "PRIMARY", "M", ProtocolName="Survey_3Plane"), refusal="a localizer"),
-        Form("axial stack", lambda folder: save_series(slices(axial()), folder / "dicom"), refusal="axial; labelling needs"),
+        Form(
+            "localizer by its protocol",
+            typed("ORIGINAL", "PRIMARY", "M", ProtocolName="Survey_3Plane"),
+            refusal="a localizer",
+        ),
+        Form(
+            "axial stack",
+            lambda folder: save_series(slices(axial()), folder / "dicom"),
+            refusal="axial; labelling needs",
+        ),
         Form("diffusion", typed("ORIGINAL", "PRIMARY", "DIFFUSION"), refusal="a diffusion scan"),
         Form("phase image", typed("ORIGINAL", "PRIMARY", "P"), refusal="not a magnitude image"),
-        Form("CT", lambda folder: save_series(slices(SAGITTAL, Modality="CT", SOPClassUID=CTImageStorage), folder / "dicom"),
-             refusal="CT, not MR"),
+        Form(
+            "CT",
+            lambda folder: save_series(slices(SAGITTAL, Modality="CT", SOPClassUID=CTImageStorage), folder / "dicom"),
+            refusal="CT, not MR",
+        ),
         Form("colour capture", coloured, refusal="in colour"),
         Form("no positions", placeless, refusal="do not say where the pictures lie"),
     ]
@@ -345,7 +369,11 @@ def _gdcm(folder: Path, syntax: str) -> Path:
     """Compress the files of a folder in place, for syntaxes that pydicom decodes and does not write."""
     import gdcm
 
-    kinds = {JPEGExtended12Bit: gdcm.TransferSyntax.JPEGExtendedProcess2_4, JPEGLossless: gdcm.TransferSyntax.JPEGLosslessProcess14, JPEGLosslessSV1: gdcm.TransferSyntax.JPEGLosslessProcess14_1}
+    kinds = {
+        JPEGExtended12Bit: gdcm.TransferSyntax.JPEGExtendedProcess2_4,
+        JPEGLossless: gdcm.TransferSyntax.JPEGLosslessProcess14,
+        JPEGLosslessSV1: gdcm.TransferSyntax.JPEGLosslessProcess14_1,
+    }
     for file in folder.iterdir():
         reader, change, writer = gdcm.ImageReader(), gdcm.ImageChangeTransferSyntax(), gdcm.ImageWriter()
         reader.SetFileName(str(file))

@@ -111,9 +111,7 @@ def check_dicom(image: SpineImage) -> DicomSource:
     return image.dicom
 
 
-def check_outputs(
-    out_dir: str | Path, stem: str, *, overwrite: bool = False, dicom: bool = False
-) -> dict[str, Path]:
+def check_outputs(out_dir: str | Path, stem: str, *, overwrite: bool = False, dicom: bool = False) -> dict[str, Path]:
     """Paths that `write_result` writes to, once it is sure that it may; call it before a long computation.
 
     Raises
@@ -140,7 +138,7 @@ def check_outputs(
 
 
 def output_paths(out_dir: str | Path, stem: str, *, dicom: bool = False) -> dict[str, Path]:
-    """Paths of the ``labels``, ``sidecar``, ``csv`` and ``result`` files of one scan; the ``report`` and ``picture`` too."""
+    """Paths of the ``labels``, ``sidecar``, ``csv`` and ``result`` files of one scan, and of its DICOM objects."""
     folder = Path(out_dir)
     labels = folder / f"{stem}{LABEL_ENDINGS[0]}"
     return {

@@ -14,7 +14,9 @@ def attention(
     model: Annotated[
         str, typer.Option(metavar="NAME", help="A shipped model (see `lookonce models`) or an .onnx file.")
     ] = "discs",
-    volume: Annotated[int | None, typer.Option(metavar="N", min=0, help="Which volume of a 4D file or series, from 0.")] = None,
+    volume: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="Which volume of a 4D file or series, from 0.")
+    ] = None,
 ) -> None:
     """Draw a scan, its labels and where the network looked, side by side.
 

@@ -16,8 +16,8 @@ import typer
 if TYPE_CHECKING:
     from lookonce.decoders import Decoder as FoundDecoder
     from lookonce.errors import LookOnceError
-    from lookonce.labeling import LabelResult
     from lookonce.io.scans import Scan
+    from lookonce.labeling import LabelResult
     from lookonce.runtime.session import DiscSession
 
 Numbering = Literal["sct", "totalspineseg", "spineps"]
@@ -47,7 +47,9 @@ def label(
             metavar="SCAN", help="A wider scan of the same session, which numbers the inputs where both show."
         ),
     ] = None,
-    volume: Annotated[int | None, typer.Option(metavar="N", min=0, help="Which volume of a 4D file or series, from 0.")] = None,
+    volume: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="Which volume of a 4D file or series, from 0.")
+    ] = None,
     numbering: Annotated[Numbering, typer.Option(help="Values in the label file.")] = "sct",
     dicom: Annotated[
         bool, typer.Option("--dicom", help="For DICOM input: also a structured report and a picture for the PACS.")
@@ -62,8 +64,8 @@ def label(
 ) -> None:
     """Find and name the discs of spine MRI scans.
 
-    Writes, per scan, a label file that SCT reads with its sidecar, a table (CSV) and the full result (JSON). Of DICOM, every
-    sagittal or 3D MR series is a scan.
+    Writes, per scan, a label file that SCT reads with its sidecar, a table (CSV) and the full result (JSON).
+    Of DICOM, every sagittal or 3D MR series is a scan.
 
     Example: lookonce label sub-01_T2w.nii.gz -o labels --qc qc
     """

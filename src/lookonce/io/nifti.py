@@ -185,7 +185,7 @@ def chosen_volume(volumes: int, volume: int | None) -> int:
 
 
 def mend_voxels(name: object, data: NDArray) -> tuple[NDArray, list[str]]:
-    """Zeros for voxels that are no number, with a warning; InputError for an image, called `name`, that shows nothing."""
+    """Zeros for voxels that are no number, with a warning; InputError for an image (`name`) that shows nothing."""
     warnings = []
     if data.dtype.kind == "f":
         usable = np.abs(data) < _LARGEST_GREY

@@ -52,7 +52,7 @@ def labelled_picture(result: LabelResult, *, title: str) -> Image.Image:
     scan, scale = _enlarged(result.view)
     sheet = Image.new("RGB", (scan.width, scan.height + 2 * HEADING))
     sheet.paste(scan, (0, 2 * HEADING))
-    draw_discs(sheet, result.labels, result.view.points + (2 * HEADING / scale, 0), scale=scale)
+    draw_discs(sheet, result.labels, result.view.points + np.array([2 * HEADING / scale, 0]), scale=scale)
     for line, text in enumerate((title, _state(result))):
         write_line(sheet, (6, 6 + line * HEADING), text)
     return sheet

@@ -13,7 +13,13 @@ from lookonce.io.scans import find_scans
 
 FORMS = {form.name: form for form in forms()}
 #: Few, because each starts a process; `benchmarks/dicom_forms.py` compares them all.
-COMPARED = ("slices shuffled", "columns, rows, slices to AIL", "3D, axial", "scaled values", "enhanced, frames shuffled")
+COMPARED = (
+    "slices shuffled",
+    "columns, rows, slices to AIL",
+    "3D, axial",
+    "scaled values",
+    "enhanced, frames shuffled",
+)
 #: Positions are written to a millionth of a mm, directions to a billionth.
 PLACES_MM = 1e-4
 
@@ -44,7 +50,7 @@ def test_what_cannot_be_labelled_is_refused_with_the_reason(name, tmp_path):
 
 @pytest.mark.skipif(shutil.which("dcm2niix") is None, reason="dcm2niix is not installed")
 @pytest.mark.parametrize("name", COMPARED)
-def test_voxels_and_grid_are_those_of_dcm2niix(name, tmp_path):
+def test_voxels_and_places_are_those_of_dcm2niix(name, tmp_path):
     form = FORMS[name]
     (scan,) = find_scans(form.write(tmp_path)).scans
     image = scan.read()
@@ -52,5 +58,3 @@ def test_voxels_and_grid_are_those_of_dcm2niix(name, tmp_path):
     places, voxels = difference(Volume(image.data, image.affine), theirs)
     assert places < 1e-3  # single precision
     assert voxels <= 1e-3
-    assert image.data.shape == theirs.data.shape
-    assert image.affine == pytest.approx(theirs.affine, abs=1e-3)

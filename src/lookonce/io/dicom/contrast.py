@@ -28,7 +28,9 @@ _NOT_ANATOMY = {
     **dict.fromkeys(("T1 MAP", "T2 MAP", "T2_STAR MAP", "T2 STAR MAP", "R2 MAP", "FAT FRACTION"), "a computed map"),
 }
 #: Scouts whose image type does not say so; read, never printed.
-_SCOUT = re.compile(r"(?:^|[\s_\-.])(?:loc|locali[sz]er|scout|survey|topogram|3[ -]?plane?s?)(?:$|[\s_\-.\d])", re.IGNORECASE)
+_SCOUT = re.compile(
+    r"(?:^|[\s_\-.])(?:loc|locali[sz]er|scout|survey|topogram|3[ -]?plane?s?)(?:$|[\s_\-.\d])", re.IGNORECASE
+)
 #: Times in ms that tell contrasts apart, as textbooks draw the lines.
 _LONG_ECHO, _SHORT_ECHO, _SHORT_REPETITION = 60.0, 35.0, 1500.0
 _STIR_INVERSION, _T1_INVERSION = (80.0, 300.0), 400.0

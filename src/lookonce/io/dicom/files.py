@@ -1,4 +1,4 @@
-"""The files that a DICOM input holds: a folder, a single file, a zip or what a DICOMDIR lists. Nothing is unpacked to disk."""
+"""The files of a DICOM input: of a folder, a zip, or those that a DICOMDIR lists. Nothing is unpacked to disk."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lookonce.errors import InputError
 
 #: The largest studies have some ten thousand files; more is a whole archive, or a trap.
 MOST_FILES = 50_000
-#: What a zip may claim to hold, and how much smaller than that it may be: images shrink to a third, bombs to a thousandth.
+#: What a zip may claim to hold, and how many times smaller it may be: images shrink to a third, bombs to a thousandth.
 MOST_UNPACKED_BYTES = 20_000_000_000
 LARGEST_RATIO = 300
 #: Below this size a member may be packed as tightly as it likes: black pictures are.
@@ -74,7 +74,7 @@ class DicomFile:
             raise InputError(f"{self.name}: cannot be unpacked ({cause}); zip the scan again") from None
 
     def looks_like_dicom(self) -> bool:
-        """Whether its first bytes are those of a DICOM file, with the 128-byte preamble or, as old ones are, without."""
+        """Whether its first bytes are those of a DICOM file, with their preamble or, as old ones, without."""
         with self.open() as file:
             return starts_like_dicom(file.read(_START_BYTES))
 
@@ -88,7 +88,7 @@ def starts_like_dicom(start: bytes) -> bool:
         len(start) == _START_BYTES
         and start[:2] in (b"\x08\x00", b"\x02\x00")
         and start[3] == 0
-        and (start[4:6].isalpha() and start[4:6].isupper() or start[5:8] == b"\0\0\0")
+        and ((start[4:6].isalpha() and start[4:6].isupper()) or start[5:8] == b"\0\0\0")
     )
 
 
@@ -111,7 +111,7 @@ def dicom_files(path: Path) -> tuple[list[DicomFile], int]:
     Raises
     ------
     InputError
-        If the input cannot be read, holds too many files, or is a zip that claims to unpack to more than it can be true.
+        If the input cannot be read, holds too many files, or is a zip that claims to unpack to more than can be true.
     """
     try:
         if path.is_dir():
@@ -159,7 +159,9 @@ def _walked(folder: Path) -> Iterator[DicomFile]:
                 count += 1
                 yield DicomFile(path)
             if count > MOST_FILES:
-                raise InputError(f"{folder}: holds more than {MOST_FILES} files; name the folder of one study or series")
+                raise InputError(
+                    f"{folder}: holds more than {MOST_FILES} files; name the folder of one study or series"
+                )
 
 
 def _unzipped(path: Path) -> list[DicomFile]:
@@ -178,8 +180,10 @@ def _unzipped(path: Path) -> list[DicomFile]:
         if member.flag_bits & 1:
             raise InputError(f"{path}: is locked by a password; unpack it and name the folder")
         if member.file_size > max(_SMALL_BYTES, LARGEST_RATIO * member.compress_size):
-            raise InputError(f"{path}: holds a file that unpacks to {member.file_size / 1e6:.0f} MB of almost nothing; "
-                             "this is no scan")
+            raise InputError(
+                f"{path}: holds a file that unpacks to {member.file_size / 1e6:.0f} MB of almost nothing; "
+                "this is no scan"
+            )
     return [DicomFile(path, archive, member) for member in members]
 
 

@@ -1,4 +1,4 @@
-"""One picture of a DICOM scan with its place in space, whether it is a file of its own or a frame of an enhanced object."""
+"""One picture of a DICOM scan and its place in space: a file of its own, or a frame of an enhanced object."""
 
 from __future__ import annotations
 

@@ -115,8 +115,10 @@ def _parsed(file: DicomFile, keywords: tuple[str, ...] | None, most_bytes: int) 
             )
     except _TooLongError:
         what = "a header" if keywords else "data"
-        raise InputError(f"{file.name}: claims {what} beyond {most_bytes / 1e6:.0f} MB, or beyond its own end; it is "
-                         "damaged: export it again") from None
+        raise InputError(
+            f"{file.name}: claims {what} beyond {most_bytes / 1e6:.0f} MB, or beyond its own end; it is "
+            "damaged: export it again"
+        ) from None
     except (LookOnceError, MemoryError):
         raise
     except Exception as error:  # whatever a parser meets in damaged bytes; its words may hold the patient's data
@@ -144,7 +146,7 @@ class _TooLongError(Exception):
 
 
 class _Limited:
-    """A stream of which at most some bytes can be read, and that refuses an absurd length before taking memory for it."""
+    """A stream that gives at most some bytes, and refuses an absurd length before taking memory for it."""
 
     def __init__(self, stream: IO[bytes], most: int, size: int) -> None:
         self._stream, self._left, self._size = stream, most, size

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lookonce.errors import GeometryError, InputError, about
+from lookonce.errors import GeometryError, InputError
 from lookonce.geometry import check_coverage, reorient, voxel_sizes
 from lookonce.io.dicom.contrast import contrast_of, is_localizer, plane_of, why_no_anatomy
 from lookonce.io.dicom.decode import read_voxels, stored_bytes
@@ -148,36 +148,42 @@ def _headers(path: Path) -> tuple[list[tuple[Dataset, DicomFile]], list[str], in
     """Headers of an input's DICOM files, notes about files that are missing or damaged, and the number of others."""
     files, others = dicom_files(path)
     notes: list[str] = []
+    if path.is_file() and len(files) == 1 and files[0].member is None:
+        files = _listed_or_itself(files[0], notes)
     found: dict[str, tuple[Dataset, DicomFile]] = {}
     copies = 0
     for file in files:
         try:
             header = read_header(file)
-            if _class_of(header) == _DICOMDIR:
-                if path.is_dir() or file.member is not None:
-                    continue  # an index of what is looked through anyway
-                listed, missing = listed_files(path, _listed_names(header))
-                if missing:
-                    notes.append(f"{missing} files that the DICOMDIR lists are missing; slices may be lacking")
-                read = [(read_header(one), one) for one in listed]
-            else:
-                read = [(header, file)]
         except InputError as error:
-            if path.is_file() and len(files) == 1:
-                raise about(path, error) from None
             notes.append(f"{error}; slices may be lacking")
             continue
-        for header, owner in read:
-            instance = text_of(header, "SOPInstanceUID")
-            if not instance:
-                others += 1
-            elif instance in found:
-                copies += 1
-            else:
-                found[instance] = (header, owner)
+        instance = text_of(header, "SOPInstanceUID")
+        if _class_of(header) == _DICOMDIR:
+            continue  # an index of what is looked through anyway
+        if not instance:
+            notes.append(f"{file.name}: is damaged or no DICOM file; slices may be lacking")
+        elif instance in found:
+            copies += 1
+        else:
+            found[instance] = (header, file)
     if copies:
         notes.append(f"{copies} files are copies of others")
     return list(found.values()), notes, others
+
+
+def _listed_or_itself(file: DicomFile, notes: list[str]) -> list[DicomFile]:
+    """The files that a DICOMDIR lists, with a note on those that are missing; any other file itself."""
+    try:
+        header = read_header(file)
+    except InputError:
+        return [file]
+    if _class_of(header) != _DICOMDIR:
+        return [file]
+    listed, missing = listed_files(file.path, _listed_names(header))
+    if missing:
+        notes.append(f"{missing} files that the DICOMDIR lists are missing; slices may be lacking")
+    return listed
 
 
 def _class_of(header: Dataset) -> str:
