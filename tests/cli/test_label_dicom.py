@@ -43,8 +43,8 @@ def study(phantom, tmp_path) -> Path:
 
 def as_dicom(data: np.ndarray, affine: np.ndarray) -> Volume:
     """A sagittal series of 12 bits with the grey values of an image."""
-    grey = np.rint(4095 * (data - data.min()) / np.ptp(data)).astype(np.uint16)
-    return dicom_volume(grey, affine)
+    grey = np.asarray(data, dtype=float) - data.min()
+    return dicom_volume(np.rint(4095 * grey / grey.max()).astype(np.uint16), affine)
 
 
 def all_that_is_told(folder: Path) -> str:

@@ -6,6 +6,7 @@ import builtins
 
 import numpy as np
 import pytest
+from pydicom.uid import generate_uid
 from tests.dicom_files import PATIENT, save, save_series, slices
 from tests.dicom_forms import SAGITTAL, axial, forms, grey
 
@@ -79,7 +80,7 @@ def test_an_exact_repetition_is_a_volume_and_a_copy_is_not(tmp_path):
     other = type(SAGITTAL)(np.ascontiguousarray(SAGITTAL.data[::-1]), SAGITTAL.affine)
     again = slices(other)
     for one in again:
-        one.SOPInstanceUID += ".1"
+        one.SOPInstanceUID = generate_uid()
     folder = save_series([*slices(SAGITTAL), *again], tmp_path / "dicom")
     with pytest.raises(InputError, match="2 volumes"):
         read_study(folder)

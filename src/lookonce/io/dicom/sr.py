@@ -14,6 +14,7 @@ import numpy as np
 
 from lookonce import __version__
 from lookonce.anatomy import Level
+from lookonce.io.dicom.frames import is_multi_frame
 from lookonce.io.dicom.geometry import LPS_TO_RAS
 from lookonce.io.dicom.objects import encoded, results_series, source_headers
 from lookonce.io.dicom.study import DicomSource
@@ -110,7 +111,8 @@ def structured_report(
             procedure_reported=CodedConcept("25056-3", "LN", "MRI unspecified body region"),
             imaging_measurements=groups,
             title=codes.DCM.ImagingMeasurementReport,
-            referenced_images=headers,
+            # highdicom describes classic images alone in the library; all files are evidence in any case.
+            referenced_images=None if is_multi_frame(headers[0]) else headers,
         )
         report = hd.sr.Comprehensive3DSR(
             evidence=headers,
