@@ -14,6 +14,7 @@ from tests.blobs import CERVICAL, make_phantom, write_blob_model
 from tests.dicom_files import PATIENT, Volume, dicom_volume, save_series, slices, zipped
 from tests.dicom_forms import axial
 
+from lookonce.anatomy import Level
 from lookonce.io.bids import read_labels
 from lookonce.io.dicom.sr import level_code
 from lookonce.io.nifti import read_image
@@ -148,7 +149,7 @@ def check_dicom_results(result: dict, folder: Path) -> None:
     for group, disc in zip(groups, result["discs"], strict=True):
         assert group.tracking_identifier == disc["name"]
         assert group.roi.value[0] * (-1, -1, 1) == pytest.approx(disc["world_mm"], abs=2e-3)
-        assert group.finding_type.scheme_designator == level_code(3).scheme_designator
+        assert group.finding_type == level_code(Level.from_label(disc["name"]))
     for result_object in (report, picture):
         assert result_object.StudyInstanceUID == source.StudyInstanceUID
         assert result_object.PatientName == source.PatientName

@@ -84,7 +84,7 @@ def label(
             typer.echo(f"[{number}/{len(plan)}] {path}", err=True)
         for scan in outcomes.attempt(path, partial(job.scans, path)) or ():
             name = f"{stem}_{scan.name}" if scan.name else stem
-            done = outcomes.attempt(path, partial(job.run, path, scan, folder, name))
+            done = outcomes.attempt(path, partial(job.run, path, scan, folder, name), scan.name)
             if done is None:
                 continue
             record, result = done
@@ -117,12 +117,12 @@ class _Outcomes:
     records: list[dict[str, Any]] = field(default_factory=list)
     failures: list[LookOnceError] = field(default_factory=list)
 
-    def attempt(self, path: Path, step: Callable[[], T]) -> T | None:
-        """What a step gives, or None when it fails: one bad input never stops the others."""
+    def attempt(self, path: Path, step: Callable[[], T], series: str = "") -> T | None:
+        """What a step gives, or None when it fails: one bad input, or series of it, never stops the others."""
         try:
             return step()
         except Exception as error:
-            self.failures.append(failure := _reported(path, error))
+            self.failures.append(failure := _reported(path, error, series))
             self.records.append({"input": str(path), "error": {"kind": failure.kind, "message": str(failure)}})
             return None
 
@@ -193,14 +193,14 @@ class _Job:
             raise OutputError(f"{path}: its labels are written, but {error}") from None
 
 
-def _reported(path: Path, error: Exception) -> LookOnceError:
+def _reported(path: Path, error: Exception, series: str) -> LookOnceError:
     """Tell the user in one line why an input failed, and return that as an error that names the input."""
     from lookonce.errors import LookOnceError, about
 
     if not isinstance(error, LookOnceError):
         traceback.print_exception(error)
         error = LookOnceError(f"an unexpected {type(error).__name__} ({error}); please report it with the lines above")
-    error = about(path, error)
+    error = about(path, error, f"{series}: " if series and str(path) not in str(error) else "")
     typer.echo(f"lookonce: {error}", err=True)
     return error
 

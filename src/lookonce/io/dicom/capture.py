@@ -42,7 +42,7 @@ def secondary_capture(source: DicomSource, picture: NDArray[np.uint8], *, spacin
             bits_allocated=8,
             coordinate_system="PATIENT",
             patient_orientation=("P", "F"),
-            pixel_spacing=(spacing, spacing),
+            pixel_spacing=(spacing, spacing),  # type: ignore[arg-type]  # its hint says int
             manufacturer="LookOnce",
             **results_series(source, 2, "LookOnce: disc levels, picture (research use)"),
         )

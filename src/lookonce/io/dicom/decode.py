@@ -90,7 +90,7 @@ def _decoded(file: DicomFile, frames: list[Frame]) -> Iterable[NDArray]:
 
 
 def _pixels(file: DicomFile, dataset: Dataset, index: int) -> NDArray:
-    from pydicom.pixels import get_decoder
+    from pydicom.pixels import get_decoder  # type: ignore[attr-defined]
     from pydicom.uid import JPEGExtended12Bit
 
     syntax = _syntax_of(dataset) or _plain_syntax(dataset)
