@@ -170,7 +170,7 @@ def _geometries() -> list[Form]:
             (ramp,),
             warning="unevenly spaced",
             tolerance=0.6,  # whole numbers were stored
-            dcm2niix="spaces them evenly: slices move",
+            dcm2niix="takes the first distance for all",
         ),
         Form(
             "two neighbouring slices missing",
@@ -317,7 +317,7 @@ def _contents() -> list[Form]:
     return [
         Form("T2w and T1w with axial and scout", study, (SAGITTAL, other)),
         Form("two echoes, the second", echoes, (later,), volume=1),
-        Form("two stations in one series", stations, (SAGITTAL, station), dcm2niix="joins them"),
+        Form("two stations in one series", stations, (SAGITTAL, station), dcm2niix="writes nothing"),
         Form("two echoes, none chosen", echoes, refusal="2 volumes; labelling needs one anatomical volume"),
     ]
 

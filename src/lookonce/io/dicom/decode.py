@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lookonce.errors import InputError
 from lookonce.io.dicom.files import DicomFile
-from lookonce.io.dicom.frames import Frame
+from lookonce.io.dicom.frames import Frame, is_multi_frame
 from lookonce.io.dicom.geometry import StackGeometry
 from lookonce.io.dicom.headers import MOST_HEADER_BYTES, number_of, read_whole, text_of
 from lookonce.io.headers import MOST_VOXELS
@@ -48,7 +48,9 @@ def read_voxels(frames: list[Frame], geometry: StackGeometry) -> NDArray:
 
 
 def stored_bytes(frame: Frame) -> bytes:
-    """Grey values of one picture as bytes, to tell copies from repetitions."""
+    """Grey values of one picture as bytes, to tell copies from repetitions; frames of one object are never copies."""
+    if is_multi_frame(frame.header):
+        return f"{frame.file.path}/{frame.file.name}/{frame.index}".encode()
     return next(iter(_decoded(frame.file, [frame]))).tobytes()
 
 

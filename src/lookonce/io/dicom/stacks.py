@@ -33,11 +33,6 @@ class Stack:
     volumes: list[list[Frame]]
     duplicates: int = 0
 
-    @property
-    def first(self) -> Frame:
-        """One of its pictures, to ask what all have in common."""
-        return self.volumes[0][0]
-
 
 @dataclass
 class _Sorting:

@@ -129,15 +129,15 @@ def read_study(path: str | Path, *, volume: int | None = None, as_localizer: boo
         If no series can be labelled: the message lists what is there.
     """
     path = Path(path)
-    headers, notes, others = _headers(path)
+    headers, doubts, others = _headers(path)
     series: dict[str, list[tuple[Dataset, DicomFile]]] = {}
     for header, file in headers:
         series.setdefault(text_of(header, "SeriesInstanceUID"), []).append((header, file))
     study = DicomStudy()
     for members in sorted(series.values(), key=_series_order):
-        _add_series(study, path, members, notes, volume=volume, as_localizer=as_localizer)
+        _add_series(study, path, members, doubts, volume=volume, as_localizer=as_localizer)
     _tell_apart(study)
-    study.left += notes
+    study.left += doubts
     if not study.scans:
         there = study.left + ([f"{others} files that are no DICOM"] if others else [])
         raise InputError(f"{path}: holds no MR series that can be labelled: {'; '.join(there) or 'it is empty'}")
@@ -145,35 +145,30 @@ def read_study(path: str | Path, *, volume: int | None = None, as_localizer: boo
 
 
 def _headers(path: Path) -> tuple[list[tuple[Dataset, DicomFile]], list[str], int]:
-    """Headers of an input's DICOM files, notes about files that are missing or damaged, and the number of others."""
+    """Headers of an input's DICOM files, each once, doubts about missing or damaged ones, and the number of others."""
     files, others = dicom_files(path)
-    notes: list[str] = []
+    doubts: list[str] = []
     if path.is_file() and len(files) == 1 and files[0].member is None:
-        files = _listed_or_itself(files[0], notes)
+        files = _listed_or_itself(files[0], doubts)
     found: dict[str, tuple[Dataset, DicomFile]] = {}
-    copies = 0
     for file in files:
         try:
             header = read_header(file)
         except InputError as error:
-            notes.append(f"{error}; slices may be lacking")
+            doubts.append(f"{error}; slices may be lacking")
             continue
         instance = text_of(header, "SOPInstanceUID")
         if _class_of(header) == _DICOMDIR:
             continue  # an index of what is looked through anyway
         if not instance:
-            notes.append(f"{file.name}: is damaged or no DICOM file; slices may be lacking")
-        elif instance in found:
-            copies += 1
+            doubts.append(f"{file.name}: is damaged or no DICOM file; slices may be lacking")
         else:
-            found[instance] = (header, file)
-    if copies:
-        notes.append(f"{copies} files are copies of others")
-    return list(found.values()), notes, others
+            found.setdefault(instance, (header, file))
+    return list(found.values()), doubts, others
 
 
-def _listed_or_itself(file: DicomFile, notes: list[str]) -> list[DicomFile]:
-    """The files that a DICOMDIR lists, with a note on those that are missing; any other file itself."""
+def _listed_or_itself(file: DicomFile, doubts: list[str]) -> list[DicomFile]:
+    """The files that a DICOMDIR lists, with a doubt about those that are missing; any other file itself."""
     try:
         header = read_header(file)
     except InputError:
@@ -182,7 +177,7 @@ def _listed_or_itself(file: DicomFile, notes: list[str]) -> list[DicomFile]:
         return [file]
     listed, missing = listed_files(file.path, _listed_names(header))
     if missing:
-        notes.append(f"{missing} files that the DICOMDIR lists are missing; slices may be lacking")
+        doubts.append(f"{missing} files that the DICOMDIR lists are missing; slices may be lacking")
     return listed
 
 
@@ -205,49 +200,60 @@ def _add_series(
     study: DicomStudy,
     path: Path,
     members: list[tuple[Dataset, DicomFile]],
-    notes: list[str],
+    doubts: list[str],
     *,
     volume: int | None,
     as_localizer: bool,
 ) -> None:
     """Sort one series into scans and what is left."""
     number = int(number_of(members[0][0], "SeriesNumber") or 0)
-    frames: list[Frame] = []
-    placeless: Counter[str] = Counter()
-    for header, file in members:
-        try:
-            frames += frames_of(header, file)
-        except InputError as error:
-            reason = str(error) if "Rows" in header else f"{text_of(header, 'Modality')} without pictures"
-            placeless[reason] += 1
+    frames, placeless = _placed(members)
     if not frames:
         study.left.append(f"series {number}: {', '.join(placeless)}")
         return
-    doubts = [note for note in notes if "lacking" in note]
-    doubts += [f"{count} files of the series were left: {reason}" for reason, count in placeless.items()]
+    anatomy = _without_the_rest(study, number, frames, as_localizer)
+    doubts = [*doubts, *(f"{count} files of the series were left: {reason}" for reason, count in placeless.items())]
     try:
-        stacks = sort_into_stacks(frames, stored_bytes)
+        stacks = sort_into_stacks(anatomy, stored_bytes)
     except InputError as error:
         study.left.append(f"series {number}: {error}")
         return
     found = []
     for stack in stacks:
         try:
-            found.append(_scan(path, number, stack, doubts, volume=volume, as_localizer=as_localizer))
+            found.append(_scan(path, number, stack, doubts, volume))
         except InputError as error:
-            study.left.append(f"{_described(number, stack)}: {error}")
+            study.left.append(f"{_described(number, stack.volumes[0])}: {error}")
     if len(found) > 1:
         found = [replace(scan, name=f"{scan.name}_stack-{index}") for index, scan in enumerate(found, start=1)]
     study.scans += found
 
 
-def _scan(
-    path: Path, number: int, stack: Stack, doubts: list[str], *, volume: int | None, as_localizer: bool
-) -> DicomScan:
+def _placed(members: list[tuple[Dataset, DicomFile]]) -> tuple[list[Frame], Counter[str]]:
+    """Pictures of a series' files, and why some files give none."""
+    frames: list[Frame] = []
+    placeless: Counter[str] = Counter()
+    for header, file in members:
+        try:
+            frames += frames_of(header, file)
+        except InputError as error:
+            placeless[str(error) if "Rows" in header else f"{text_of(header, 'Modality')} without pictures"] += 1
+    return frames, placeless
+
+
+def _without_the_rest(study: DicomStudy, number: int, frames: list[Frame], as_localizer: bool) -> list[Frame]:
+    """Those pictures of a series that show anatomy; the others go to what is left."""
+    by_reason: dict[str | None, list[Frame]] = {}
+    for frame in frames:
+        reason = None if as_localizer and is_localizer(frame) else why_no_anatomy(frame)
+        by_reason.setdefault(reason, []).append(frame)
+    anatomy = by_reason.pop(None, [])
+    study.left += [f"{_described(number, others)}: {reason}" for reason, others in by_reason.items()]
+    return anatomy
+
+
+def _scan(path: Path, number: int, stack: Stack, doubts: list[str], volume: int | None) -> DicomScan:
     """The scan that a stack is; InputError with the reason alone where it is left."""
-    reason = why_no_anatomy(stack.first)
-    if reason is not None and not (as_localizer and is_localizer(stack.first)):
-        raise InputError(reason)
     chosen = chosen_volume(len(stack.volumes), volume if len(stack.volumes) > 1 else None)
     frames = stack.volumes[chosen]
     geometry = stack_geometry(frames)
@@ -275,13 +281,12 @@ def _check_view(frames: list[Frame], geometry: StackGeometry) -> None:
     check_coverage(turned.shape, voxel_sizes(affine))
 
 
-def _described(number: int, stack: Stack) -> str:
-    frames = stack.volumes[0]
-    modality = text_of(stack.first.header, "Modality")
-    contrast = contrast_of(stack.first)
-    words = [f"{modality}," if contrast == modality else f"{modality} {contrast},", f"{plane_of(stack.first)},"]
+def _described(number: int, frames: list[Frame]) -> str:
+    first = frames[0]
+    modality, contrast = text_of(first.header, "Modality"), contrast_of(first)
+    kind = modality if contrast == modality or modality != "MR" else f"{modality} {contrast}"
     pictures = "1 picture" if len(frames) == 1 else f"{len(frames)} pictures"
-    return f"series {number} ({' '.join([*words, pictures])})"
+    return f"series {number} ({kind}, {plane_of(first)}, {pictures})"
 
 
 def _tell_apart(study: DicomStudy) -> None:
