@@ -128,7 +128,7 @@ def _orders() -> list[Form]:
 
 def _geometries() -> list[Form]:
     directions = {name: dicom_volume(SAGITTAL.data, SAGITTAL.affine, name) for name in ("PIR", "AIL")}
-    fine = grey(1, (40, 44, 60), (1.0, 1.1, 1.2))
+    fine = grey(1, (26, 30, 40), (1.2, 1.3, 1.5))
     blocks = {
         plane: dicom_volume(fine.data, fine.affine, axes) for plane, axes in (("coronal", "LIP"), ("axial", "LPS"))
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -58,7 +59,7 @@ class DicomFile:
         Raises
         ------
         InputError
-            If the system does not let it be read, or the zip is damaged there.
+            If the system does not let it be read, or it ends early, or the zip is damaged there.
         """
         try:
             if self.archive is None or self.member is None:
@@ -67,11 +68,9 @@ class DicomFile:
             else:
                 with self.archive.open(self.member) as packed:
                     yield packed
-        except OSError as error:
-            raise InputError(f"{self.name}: cannot be read ({error.strerror or error}); copy it again") from None
-        except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-            cause = str(error).partition(" for ")[0].lower()
-            raise InputError(f"{self.name}: cannot be unpacked ({cause}); zip the scan again") from None
+        except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+            cause = getattr(error, "strerror", None) or type(error).__name__
+            raise InputError(f"{self.name}: cannot be read ({cause}); copy it again") from None
 
     def looks_like_dicom(self) -> bool:
         """Whether its first bytes are those of a DICOM file, with their preamble or, as old ones, without."""
