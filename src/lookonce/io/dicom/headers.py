@@ -69,7 +69,7 @@ def text_of(header: Dataset, keyword: str) -> str:
     value = value_of(header, keyword)
     if value is None:
         return ""
-    return "\\".join(map(str, value)) if isinstance(value, list | tuple) or _is_multi(value) else str(value)
+    return "\\".join(map(str, value)) if _is_multi(value) else str(value)
 
 
 def number_of(header: Dataset, keyword: str) -> float | None:
@@ -91,7 +91,10 @@ def numbers_of(header: Dataset, keyword: str, count: int) -> tuple[float, ...] |
 def value_of(header: Dataset, keyword: str) -> Any:
     """Value of an element; None where it is missing, empty or not what the standard allows."""
     try:
-        value = header.get(keyword)
+        # Values are converted here, and pydicom's warnings repeat what is wrong: logs must not tell who the patient is.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            value = header.get(keyword)
     except Exception:  # a broken value fails in the converter of its own type, in many ways
         return None
     return None if value == "" else value
@@ -106,7 +109,6 @@ def _is_multi(value: object) -> bool:
 def _parsed(file: DicomFile, keywords: tuple[str, ...] | None, most_bytes: int) -> Dataset:
     pydicom = import_pydicom()
     try:
-        # pydicom's warnings repeat values of the header, and logs must not tell who the patient is.
         with file.open() as stream, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             limited = _inflated(_Limited(stream, most_bytes, file.size))
