@@ -77,11 +77,6 @@ class Frame:
         return np.cross(self.directions[:, 0], self.directions[:, 1])
 
     @property
-    def depth(self) -> float:
-        """Place of the picture along its normal, mm."""
-        return float(self.normal @ self.position)
-
-    @property
     def instance(self) -> tuple[float, int]:
         """Order in which the scanner numbered the pictures."""
         return number_of(self.header, "InstanceNumber") or 0.0, self.index

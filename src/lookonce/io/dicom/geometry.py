@@ -65,7 +65,8 @@ def stack_geometry(frames: list[Frame]) -> StackGeometry:
         If the slices do not follow each other along a line, or more than one in a row is missing. The message is the
         reason alone, without the file's name.
     """
-    depths = np.array([frame.depth for frame in frames])
+    # One normal for all: each picture's own is rounded, and far from the origin that moves it.
+    depths = np.array([frame.position @ frames[0].normal for frame in frames])
     order = np.argsort(depths)
     depths, first = depths[order], frames[order[0]]
     positions = np.array([frames[index].position for index in order])

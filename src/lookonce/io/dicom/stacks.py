@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -34,12 +34,6 @@ class Stack:
     duplicates: int = 0
 
 
-@dataclass
-class _Sorting:
-    duplicates: int = 0
-    volumes: list[list[Frame]] = field(default_factory=list)
-
-
 def sort_into_stacks(frames: list[Frame], stored_bytes: Callable[[Frame], bytes]) -> list[Stack]:
     """Sort the pictures of one series.
 
@@ -55,14 +49,12 @@ def sort_into_stacks(frames: list[Frame], stored_bytes: Callable[[Frame], bytes]
     list of Stack
         In the order in which the scanner numbered them.
     """
-    ordered = sorted(frames, key=lambda frame: (frame.instance, frame.depth))
+    ordered = sorted(frames, key=lambda frame: frame.instance)
     stacks = []
     for alike in _by_orientation(ordered):
         for kind in _split_if_overlapping(alike, lambda frame: frame.kind):
             for station in _split_if_overlapping(kind, _station):
-                sorting = _Sorting()
-                _sort_into_volumes(station, sorting, stored_bytes, volume_key=0)
-                stacks.append(Stack(sorting.volumes, sorting.duplicates))
+                stacks.append(_sorted_into_volumes(station, stored_bytes))
     return stacks
 
 
@@ -98,28 +90,32 @@ def _station(frame: Frame) -> Hashable:
     return tuple(np.rint(frame.directions.T @ frame.position / _STATION_MM).astype(int))
 
 
-def _sort_into_volumes(
-    frames: list[Frame], sorting: _Sorting, stored_bytes: Callable[[Frame], bytes], volume_key: int
-) -> None:
+def _sorted_into_volumes(frames: list[Frame], stored_bytes: Callable[[Frame], bytes], part: int = 0) -> Stack:
+    """Pictures of one station, told apart by `Frame.volume` from its entry `part` on."""
     if not _overlaps(frames):
-        sorting.volumes.append(frames)
-        return
-    if volume_key < len(frames[0].volume):
-        for group in _split_if_overlapping(frames, lambda frame: frame.volume[volume_key]):
-            _sort_into_volumes(group, sorting, stored_bytes, volume_key + 1)
-        return
-    # Nothing in the headers tells them apart: they are copies, or repetitions in the order of their numbers.
+        return Stack([frames])
+    if part == len(frames[0].volume):
+        return _without_copies(frames, stored_bytes)
+    groups = _split_if_overlapping(frames, lambda frame: frame.volume[part])
+    found = [_sorted_into_volumes(group, stored_bytes, part + 1) for group in groups]
+    return Stack([volume for one in found for volume in one.volumes], sum(one.duplicates for one in found))
+
+
+def _without_copies(frames: list[Frame], stored_bytes: Callable[[Frame], bytes]) -> Stack:
+    """Pictures that no header tells apart: copies, or repetitions in the order of their numbers."""
     volumes: list[list[Frame]] = []
+    duplicates = 0
     for place in _by_place(frames):
         different: dict[bytes, Frame] = {}
         for frame in place:
-            different.setdefault(hashlib.sha256(stored_bytes(frame)).digest(), frame)
-        sorting.duplicates += len(place) - len(different)
+            content = stored_bytes(frame) if len(place) > 1 else b""
+            different.setdefault(hashlib.sha256(content).digest(), frame)
+        duplicates += len(place) - len(different)
         for rank, frame in enumerate(different.values()):
             if rank == len(volumes):
                 volumes.append([])
             volumes[rank].append(frame)
-    sorting.volumes.extend(volumes)
+    return Stack(volumes, duplicates)
 
 
 def _overlaps(frames: list[Frame]) -> bool:
