@@ -12,6 +12,7 @@ from tests.dicom_forms import SAGITTAL, axial, forms, grey
 
 from lookonce.errors import InputError, LookOnceError
 from lookonce.io.dicom.study import read_study
+from lookonce.io.nifti import read_volume, write_labels
 from lookonce.io.scans import find_scans, read_scan
 
 SCOUT = {"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"], "seed": "scout", "number": 1}
@@ -105,3 +106,12 @@ def test_without_pydicom_the_remedy_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(LookOnceError, match=r"pip install 'lookonce\[dicom\]'"):
         find_scans(folder)
+
+
+def test_labels_of_sheared_slices_lie_on_them(tmp_path):
+    tilted = next(form for form in forms() if form.name == "tilted gantry (sheared)")
+    image = read_scan(tilted.write(tmp_path))
+    write_labels(tmp_path / "labels.nii.gz", np.zeros(image.data.shape, np.uint8), image)
+    labels = read_volume(tmp_path / "labels.nii.gz")
+    assert labels.affine == pytest.approx(image.affine, abs=1e-3)
+    assert not labels.warnings
