@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 #: What the core must do without, by the names under which Python imports it.
 EXTRAS = (
     *("torch", "lightning", "pytorch_lightning", "tensorboard", "safetensors", "onnx", "onnxscript"),
-    *("scipy", "pydicom", "highdicom", "matplotlib", "imageio"),
+    *("scipy", "pydicom", "highdicom", "gdcm", "pylibjpeg", "matplotlib", "imageio"),
     *("fastapi", "uvicorn", "multipart", "dask", "distributed"),
 )
 LARGEST_INSTALL_BYTES = 420e6

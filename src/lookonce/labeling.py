@@ -24,7 +24,8 @@ from lookonce.geometry import (
     voxel_sizes,
     world_to_voxel,
 )
-from lookonce.io.nifti import SpineImage, read_image
+from lookonce.io.nifti import SpineImage
+from lookonce.io.scans import read_scan
 from lookonce.landmarks import Disc, DiscLabels
 from lookonce.numbering import check_hints, number_discs, runner_up
 from lookonce.runtime.session import DiscMaps, DiscSession
@@ -120,7 +121,7 @@ def label(
     Parameters
     ----------
     source : path or SpineImage
-        A NIfTI file, or an image already read.
+        A NIfTI file, a DICOM input with one series that can be labelled, or an image already read.
     model : str, Path or DiscSession
         Name of a shipped model, path of an `.onnx` file, or a loaded session (to label many scans).
     first_level : int, optional
@@ -129,7 +130,7 @@ def label(
         What labelling another scan of the same session gave, such as a wide scout: discs at the same world coordinates
         get its levels, and its doubts. The patient must have lain still between the two.
     volume : int, optional
-        Which volume of a 4D file, from 0.
+        Which volume of a 4D file or series, from 0.
     decoder : str or Decoder, optional
         `chain` (default), `skeleton` or `lookonce`, or what `decoders.find_decoder` gave (to label many scans).
 
@@ -148,7 +149,7 @@ def label(
     """
     check_hints(first_level, localizer)
     started = time.perf_counter()
-    image = source if isinstance(source, SpineImage) else read_image(Path(source), volume=volume)
+    image = source if isinstance(source, SpineImage) else read_scan(source, volume=volume)
     session = DiscSession(find_model(str(model))) if isinstance(model, str | Path) else model
     card = session.card
     if isinstance(decoder, str):

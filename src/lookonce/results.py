@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from lookonce import __version__
 from lookonce.anatomy import REGULAR_LEVELS, Level
-from lookonce.errors import InputError, OutputError
+from lookonce.errors import InputError, OutputError, UsageError
 from lookonce.io.bids import LABEL_ENDINGS, read_sidecar
 from lookonce.io.files import write_files
 from lookonce.io.nifti import SpineImage, encode_labels, label_stem
 from lookonce.landmarks import Disc, nearest_voxel
 
 if TYPE_CHECKING:
+    from lookonce.io.dicom.study import DicomSource
     from lookonce.labeling import LabelResult
 
 
@@ -29,10 +30,11 @@ def write_result(
     stem: str,
     *,
     numbering: str = "sct",
+    dicom: bool = False,
     overwrite: bool = False,
     command: str | None = None,
 ) -> dict[str, str]:
-    """Write the four files of a labelled scan.
+    """Write the four files of a labelled scan, and two for the PACS.
 
     Parameters
     ----------
@@ -45,6 +47,8 @@ def write_result(
         Beginning of the files' names, such as ``sub-01_T2w``.
     numbering : {"sct", "totalspineseg", "spineps"}
         Values in the label volume. All else keeps SCT values and names.
+    dicom : bool
+        Write also a structured report and a picture as DICOM objects of the scan's study.
     overwrite : bool
         Replace files of an earlier call. Labels placed by hand are kept all the same.
     command : str, optional
@@ -53,14 +57,16 @@ def write_result(
     Returns
     -------
     dict of str to str
-        Paths of the ``labels``, ``sidecar``, ``csv`` and ``result`` files.
+        Paths of the ``labels``, ``sidecar``, ``csv`` and ``result`` files, and of the ``report`` and ``picture``.
 
     Raises
     ------
     OutputError
         If a file cannot be written or may not be replaced (see `check_outputs`); nothing new is left behind.
+    UsageError
+        If DICOM objects are asked for and cannot be made (see `check_dicom`).
     """
-    paths = check_outputs(out_dir, stem, overwrite=overwrite)
+    paths = check_outputs(out_dir, stem, overwrite=overwrite, dicom=dicom)
     volume, _ = result.labels.to_volume(image.data.shape, affine=image.affine, numbering=numbering)
     source = image.path.name if image.path else stem
     # Names, not paths: the folder may be moved or published.
@@ -73,11 +79,39 @@ def write_result(
         "csv": result.labels.to_csv().encode(),
         "result": _json(record),
     }
+    if dicom:
+        from lookonce.report.dicom import dicom_objects
+
+        contents |= dicom_objects(check_dicom(image), result)
     write_files({paths[key]: content for key, content in contents.items()})
     return {key: str(path) for key, path in paths.items()}
 
 
-def check_outputs(out_dir: str | Path, stem: str, *, overwrite: bool = False) -> dict[str, Path]:
+def check_dicom(image: SpineImage) -> DicomSource:
+    """Give the series that DICOM results of an image refer to; call it before a long computation.
+
+    Raises
+    ------
+    UsageError
+        If there is none, or it lacks what they need.
+    LookOnceError
+        If highdicom is not installed.
+    """
+    if image.dicom is None:
+        raise UsageError(
+            "is NIfTI, which does not say whose study DICOM results would belong to; leave out --dicom, or give the "
+            "DICOM series itself"
+        )
+    for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"):
+        if not image.dicom.headers[0].get(keyword):
+            raise UsageError(f"its headers have no {keyword}, to which DICOM results would refer; leave out --dicom")
+    from lookonce.io.dicom.objects import import_highdicom
+
+    import_highdicom()
+    return image.dicom
+
+
+def check_outputs(out_dir: str | Path, stem: str, *, overwrite: bool = False, dicom: bool = False) -> dict[str, Path]:
     """Paths that `write_result` writes to, once it is sure that it may; call it before a long computation.
 
     Raises
@@ -86,7 +120,7 @@ def check_outputs(out_dir: str | Path, stem: str, *, overwrite: bool = False) ->
         If a file is there already and `overwrite` is not set, or if the labels there were placed by hand: when their
         sidecar says ``GeneratedBy: Manual``, they are never replaced.
     """
-    paths = output_paths(out_dir, stem)
+    paths = output_paths(out_dir, stem, dicom=dicom)
     try:
         made_by = read_sidecar(paths["labels"]).get("GeneratedBy")
     except InputError as error:
@@ -103,8 +137,8 @@ def check_outputs(out_dir: str | Path, stem: str, *, overwrite: bool = False) ->
     return paths
 
 
-def output_paths(out_dir: str | Path, stem: str) -> dict[str, Path]:
-    """Paths of the ``labels``, ``sidecar``, ``csv`` and ``result`` files of one scan."""
+def output_paths(out_dir: str | Path, stem: str, *, dicom: bool = False) -> dict[str, Path]:
+    """Paths of the ``labels``, ``sidecar``, ``csv`` and ``result`` files of one scan, and of its DICOM objects."""
     folder = Path(out_dir)
     labels = folder / f"{stem}{LABEL_ENDINGS[0]}"
     return {
@@ -112,7 +146,7 @@ def output_paths(out_dir: str | Path, stem: str) -> dict[str, Path]:
         "sidecar": folder / f"{label_stem(labels)}.json",
         "csv": folder / f"{stem}_discs.csv",
         "result": folder / f"{stem}_discs.json",
-    }
+    } | ({key: folder / f"{stem}_discs-{key}.dcm" for key in ("report", "picture")} if dicom else {})
 
 
 def result_record(
@@ -128,15 +162,17 @@ def result_record(
     ``level`` is the SCT value, null for the discs of a T13 or an L6; ``world_mm`` RAS mm of the input's affine;
     ``voxel`` the nearest voxel, counted from 0; key k of ``level_shift`` the probability that the true level is the
     written one + k; ``runner_up`` the numbering that is right if the written one is not, or null; ``counted_from`` what
-    the numbering rests on, in words.
+    the numbering rests on, in words. DICOM results say which ``series`` of the input they are of.
     """
     discs = []
     for disc, entry in zip(result.labels, result.labels.to_records(), strict=True):
         voxel = nearest_voxel(disc.world_mm, image.data.shape, affine=image.affine)
         discs.append({**entry, "voxel": list(voxel)})
+    series = {} if image.dicom is None else {"series": image.dicom.summary}
     _, drawing_warnings = result.labels.to_volume(image.data.shape, affine=image.affine, numbering=numbering)
     return {
         "input": str(input_path),
+        **series,
         "discs": discs,
         "level_shift": {str(shift): round(share, 6) for shift, share in sorted(result.level_shift.items())},
         "uncertain": bool(result.uncertain),

@@ -351,7 +351,7 @@ BAD = [
     (text, 3, "unreadable", "is not a NIfTI image"),
     (empty, 3, "unreadable", "is empty"),
     (missing, 3, "unreadable", "no such file"),
-    (folder, 3, "unreadable", "is a folder"),
+    (folder, 3, "unreadable", "holds no MR series.* it is empty"),
     (all_zero, 3, "unreadable", "holds only zeros"),
     (all_nan, 3, "unreadable", "are no numbers"),
     (two_voxels, 3, "geometry", "cannot be labelled|from head to foot"),

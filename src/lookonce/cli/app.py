@@ -71,5 +71,6 @@ def main() -> None:
 _EXTRAS = {
     **dict.fromkeys(("torch", "lightning", "safetensors", "onnx", "onnxscript", "tensorboard"), "train"),
     **dict.fromkeys(("matplotlib", "imageio", "imageio_ffmpeg"), "report"),
+    **dict.fromkeys(("pydicom", "highdicom"), "dicom"),
     "scipy": "synth",
 }

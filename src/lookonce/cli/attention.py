@@ -9,12 +9,14 @@ import typer
 
 
 def attention(
-    scan: Annotated[Path, typer.Argument(metavar="SCAN", help="NIfTI file (.nii, .nii.gz).")],
+    scan: Annotated[Path, typer.Argument(metavar="SCAN", help="NIfTI file, or DICOM of one series.")],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="PNG", dir_okay=False, help="The picture to write.")],
     model: Annotated[
         str, typer.Option(metavar="NAME", help="A shipped model (see `lookonce models`) or an .onnx file.")
     ] = "discs",
-    volume: Annotated[int | None, typer.Option(metavar="N", min=0, help="Which volume of a 4D file, from 0.")] = None,
+    volume: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="Which volume of a 4D file or series, from 0.")
+    ] = None,
 ) -> None:
     """Draw a scan, its labels and where the network looked, side by side.
 

@@ -5,24 +5,28 @@ from __future__ import annotations
 import json
 import sys
 import traceback
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
     from lookonce.decoders import Decoder as FoundDecoder
     from lookonce.errors import LookOnceError
+    from lookonce.io.scans import Scan
     from lookonce.labeling import LabelResult
     from lookonce.runtime.session import DiscSession
 
 Numbering = Literal["sct", "totalspineseg", "spineps"]
 Decoder = Literal["chain", "skeleton", "lookonce"]
+T = TypeVar("T")
 
 
 def label(
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help="NIfTI files (.nii, .nii.gz).")],
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help="NIfTI files; DICOM folders, files or zips.")],
     out: Annotated[
         Path | None,
         typer.Option("-o", "--out", metavar="OUT", file_okay=False, help="Folder; by default beside each input."),
@@ -43,8 +47,13 @@ def label(
             metavar="SCAN", help="A wider scan of the same session, which numbers the inputs where both show."
         ),
     ] = None,
-    volume: Annotated[int | None, typer.Option(metavar="N", min=0, help="Which volume of a 4D file, from 0.")] = None,
+    volume: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="Which volume of a 4D file or series, from 0.")
+    ] = None,
     numbering: Annotated[Numbering, typer.Option(help="Values in the label file.")] = "sct",
+    dicom: Annotated[
+        bool, typer.Option("--dicom", help="For DICOM input: also a structured report and a picture for the PACS.")
+    ] = False,
     qc: Annotated[
         Path | None, typer.Option(metavar="DIR", file_okay=False, help="Add each scan to the QC page in this folder.")
     ] = None,
@@ -56,6 +65,7 @@ def label(
     """Find and name the discs of spine MRI scans.
 
     Writes, per scan, a label file that SCT reads with its sidecar, a table (CSV) and the full result (JSON).
+    Of DICOM, every sagittal or 3D MR series is a scan.
 
     Example: lookonce label sub-01_T2w.nii.gz -o labels --qc qc
     """
@@ -66,38 +76,55 @@ def label(
 
     session = DiscSession(find_model(model))
     guide = None if localizer is None else _label_localizer(localizer, session)
-    job = _Job(session, find_decoder(decoder), first_level, guide, volume, numbering, qc, overwrite)
+    job = _Job(session, find_decoder(decoder), first_level, guide, volume, numbering, dicom, qc, overwrite)
     plan = plan_outputs(inputs, out)
-    records: list[dict[str, Any]] = []
-    failures: list[LookOnceError] = []
+    outcomes = _Outcomes()
     for number, (path, (folder, stem)) in enumerate(plan.items(), start=1):
         if len(plan) > 1:
             typer.echo(f"[{number}/{len(plan)}] {path}", err=True)
-        try:
-            record, result = job.run(path, folder, stem)
-        except Exception as error:  # one bad input never stops the others
-            failures.append(_reported(path, error))
-            records.append({"input": str(path), "error": {"kind": failures[-1].kind, "message": str(failures[-1])}})
-            continue
-        records.append(record)
-        if not as_json:
-            print_result(str(path), result, record["outputs"])
+        for scan in outcomes.attempt(path, partial(job.scans, path)) or ():
+            name = f"{stem}_{scan.name}" if scan.name else stem
+            done = outcomes.attempt(path, partial(job.run, path, scan, folder, name), scan.name)
+            if done is None:
+                continue
+            record, result = done
+            outcomes.records.append(record)
+            if not as_json:
+                print_result(f"{path} {scan.name}".rstrip(), result, record["outputs"])
     if as_json:
-        typer.echo(json.dumps({"results": records}))
-    elif qc is not None and len(failures) < len(records):
+        typer.echo(json.dumps({"results": outcomes.records}))
+    elif qc is not None and len(outcomes.failures) < len(outcomes.records):
         typer.echo(f" QC page  {qc / 'index.html'}")
-    if failures:
+    if failures := outcomes.failures:
         raise typer.Exit(failures[0].exit_code if len({error.kind for error in failures}) == 1 else 1)
 
 
 def _label_localizer(path: Path, session: DiscSession) -> LabelResult:
     from lookonce.errors import LookOnceError, about
+    from lookonce.io.scans import read_scan
     from lookonce.labeling import label as label_image
 
     try:
-        return label_image(path, model=session)
+        return label_image(read_scan(path, as_localizer=True), model=session)
     except LookOnceError as error:
         raise about(path, error, "the localizer cannot be used: ") from None
+
+
+@dataclass
+class _Outcomes:
+    """What became of the inputs of a call: an entry for ``--json`` each, and the errors among them."""
+
+    records: list[dict[str, Any]] = field(default_factory=list)
+    failures: list[LookOnceError] = field(default_factory=list)
+
+    def attempt(self, path: Path, step: Callable[[], T], series: str = "") -> T | None:
+        """What a step gives, or None when it fails: one bad input, or series of it, never stops the others."""
+        try:
+            return step()
+        except Exception as error:
+            self.failures.append(failure := _reported(path, error, series))
+            self.records.append({"input": str(path), "error": {"kind": failure.kind, "message": str(failure)}})
+            return None
 
 
 @dataclass(frozen=True)
@@ -110,17 +137,28 @@ class _Job:
     localizer: LabelResult | None
     volume: int | None
     numbering: Numbering
+    dicom: bool
     qc: Path | None
     overwrite: bool
 
-    def run(self, path: Path, folder: Path, stem: str) -> tuple[dict[str, Any], LabelResult]:
-        """Label one scan and write its files; returns the entry for ``--json`` and the result."""
-        from lookonce.io.nifti import read_image
-        from lookonce.labeling import label as label_image
-        from lookonce.results import check_outputs, result_record, write_result
+    def scans(self, path: Path) -> list[Scan]:
+        """Find the scans of an input, and say what else is in it."""
+        from lookonce.io.scans import find_scans
 
-        check_outputs(folder, stem, overwrite=self.overwrite)
-        image = read_image(path, volume=self.volume)
+        found = find_scans(path, volume=self.volume)
+        for reason in found.left:
+            typer.echo(f"{path}: left: {reason}", err=True)
+        return found.scans
+
+    def run(self, path: Path, scan: Scan, folder: Path, stem: str) -> tuple[dict[str, Any], LabelResult]:
+        """Label one scan and write its files; returns the entry for ``--json`` and the result."""
+        from lookonce.labeling import label as label_image
+        from lookonce.results import check_dicom, check_outputs, result_record, write_result
+
+        check_outputs(folder, stem, overwrite=self.overwrite, dicom=self.dicom)
+        image = scan.read()
+        if self.dicom:
+            check_dicom(image)
         result = label_image(
             image,
             model=self.session,
@@ -130,7 +168,14 @@ class _Job:
         )
         command = " ".join(["lookonce", *sys.argv[1:]])
         outputs = write_result(
-            image, result, folder, stem, numbering=self.numbering, overwrite=self.overwrite, command=command
+            image,
+            result,
+            folder,
+            stem,
+            numbering=self.numbering,
+            dicom=self.dicom,
+            overwrite=self.overwrite,
+            command=command,
         )
         self._add_to_qc(path, stem, result)
         return result_record(path, result, image, outputs, numbering=self.numbering), result
@@ -148,14 +193,14 @@ class _Job:
             raise OutputError(f"{path}: its labels are written, but {error}") from None
 
 
-def _reported(path: Path, error: Exception) -> LookOnceError:
+def _reported(path: Path, error: Exception, series: str) -> LookOnceError:
     """Tell the user in one line why an input failed, and return that as an error that names the input."""
     from lookonce.errors import LookOnceError, about
 
     if not isinstance(error, LookOnceError):
         traceback.print_exception(error)
         error = LookOnceError(f"an unexpected {type(error).__name__} ({error}); please report it with the lines above")
-    error = about(path, error)
+    error = about(path, error, f"{series}: " if series and str(path) not in str(error) else "")
     typer.echo(f"lookonce: {error}", err=True)
     return error
 

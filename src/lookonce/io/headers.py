@@ -32,7 +32,7 @@ def parse_header(path: Path, start: bytes) -> nib.Nifti1Header:
         if magic[:2] in (b"n+", b"ni") and len(start) >= kind.sizeof_hdr:
             return kind(start[: kind.sizeof_hdr], check=False)
     if start[128:132] == b"DICM":
-        raise InputError(f"{path}: is a DICOM file, not NIfTI; convert its series with dcm2niix")
+        raise InputError(f"{path}: is a DICOM file, not NIfTI; give `lookonce label` its folder, unpacked")
     if len(start) < nib.Nifti1Header.sizeof_hdr:
         raise InputError(f"{path}: has only {len(start)} bytes, fewer than a NIfTI header; copy it again")
     if 348 in (int.from_bytes(start[:4], "little"), int.from_bytes(start[:4], "big")):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nibabel as nib
 import numpy as np
@@ -16,6 +16,9 @@ from lookonce.errors import InputError
 from lookonce.geometry import FloatArray
 from lookonce.io.files import read_start, write_files
 from lookonce.io.headers import image_affine, image_shape, parse_header, voxel_type
+
+if TYPE_CHECKING:
+    from lookonce.io.dicom.study import DicomSource
 
 #: A NIfTI-2 header; the image itself is read only once the header makes sense.
 _HEADER_BYTES = 540
@@ -42,6 +45,8 @@ class SpineImage:
         What is doubtful about the file.
     header : nibabel header or None
         The input's own, so that labels can be written with the same one.
+    dicom : DicomSource or None
+        The DICOM series that it was read from.
     """
 
     data: NDArray
@@ -49,6 +54,7 @@ class SpineImage:
     path: Path | None = None
     warnings: list[str] = field(default_factory=list)
     header: nib.Nifti1Header | None = None
+    dicom: DicomSource | None = None
 
 
 def read_image(path: str | Path, *, volume: int | None = None) -> SpineImage:
@@ -74,7 +80,7 @@ def read_image(path: str | Path, *, volume: int | None = None) -> SpineImage:
         If its header does not place it in space.
     """
     image = read_volume(path, volume=volume)
-    data, warnings = _mend_voxels(image.path or Path(path), image.data)
+    data, warnings = mend_voxels(image.path or Path(path), image.data)
     return SpineImage(data, image.affine, image.path, image.warnings + warnings, image.header)
 
 
@@ -86,7 +92,10 @@ def read_volume(path: str | Path, *, volume: int | None = None) -> SpineImage:
     shape, volumes = image_shape(path, header)
     stored = voxel_type(path, header)
     affine, warnings = image_affine(path, header, shape)
-    skipped = _chosen_volume(path, volumes, volume) * int(np.prod(shape))
+    try:
+        skipped = chosen_volume(volumes, volume) * int(np.prod(shape))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     offset = _data_offset(header, is_single=header_path == data_path) + skipped * stored.itemsize
     end = offset + int(np.prod(shape)) * stored.itemsize
     # One byte more than needed, so that a packed file is read to its checksum.
@@ -124,6 +133,8 @@ def encode_labels(volume: NDArray[np.uint8], image: SpineImage, *, packed: bool 
         labels = nib.Nifti1Image(voxels, image.affine)
         labels.header.set_sform(image.affine, code="scanner")
         labels.header.set_qform(image.affine, code="scanner")
+        if not np.allclose(labels.header.get_qform(), image.affine, atol=1e-3):
+            labels.header["qform_code"] = 0  # a qform cannot be sheared, as slices of a tilted gantry are
         labels.header.set_xyzt_units("mm")
     else:
         header = image.header.copy()
@@ -156,6 +167,42 @@ def label_stem(path: str | Path) -> str:
     return name
 
 
+def chosen_volume(volumes: int, volume: int | None) -> int:
+    """Which of a scan's volumes to read, counted from 0.
+
+    Raises
+    ------
+    InputError
+        If there are several and none was chosen, or the chosen one is not there. The message is the reason alone.
+    """
+    if volume is None and volumes > 1:
+        raise InputError(
+            f"{volumes} volumes; labelling needs one anatomical volume: pick one with --volume N (0 to {volumes - 1})"
+        )
+    if volume is not None and not 0 <= volume < volumes:
+        raise InputError(f"has no volume {volume}; --volume N counts from 0 to {volumes - 1} here")
+    return volume or 0
+
+
+def mend_voxels(name: object, data: NDArray) -> tuple[NDArray, list[str]]:
+    """Zeros for voxels that are no number, with a warning; InputError for an image (`name`) that shows nothing."""
+    warnings = []
+    if data.dtype.kind == "f":
+        usable = np.abs(data) < _LARGEST_GREY
+        bad = data.size - np.count_nonzero(usable)
+        if bad >= 0.5 * data.size:
+            share = f"{bad / data.size:.0%}"
+            raise InputError(f"{name}: {share} of its voxels are no numbers (NaN or infinite); convert it again")
+        if bad:
+            data = np.where(usable, data, data.dtype.type(0))
+            warnings.append(f"voxels that are no numbers (NaN or infinite) count as 0: {bad} of {data.size}")
+    low, high = data.min(), data.max()
+    if low == high:
+        what = "holds only zeros" if low == 0 else f"holds one value everywhere ({low:g})"
+        raise InputError(f"{name}: {what}, so there is nothing to see; export the scan again")
+    return data, warnings
+
+
 def _pair(path: Path) -> tuple[Path, Path]:
     """Where the header and the voxels are: twice the same file but for .hdr and .img."""
     for own, other in ((".hdr", ".img"), (".img", ".hdr")):
@@ -164,17 +211,6 @@ def _pair(path: Path) -> tuple[Path, Path]:
                 partner = path.with_name(path.name[: -len(own + packing)] + other + packing)
                 return (path, partner) if own == ".hdr" else (partner, path)
     return path, path
-
-
-def _chosen_volume(path: Path, volumes: int, volume: int | None) -> int:
-    if volume is None and volumes > 1:
-        raise InputError(
-            f"{path}: {volumes} volumes; labelling needs one anatomical volume: pick one with --volume N "
-            f"(0 to {volumes - 1})"
-        )
-    if volume is not None and not 0 <= volume < volumes:
-        raise InputError(f"{path}: has no volume {volume}; --volume N counts from 0 to {volumes - 1} here")
-    return volume or 0
 
 
 def _data_offset(header: nib.Nifti1Header, *, is_single: bool) -> int:
@@ -194,25 +230,6 @@ def _scaled(path: Path, data: NDArray, header: nib.Nifti1Header) -> NDArray:
     if slope is None or (slope == 1 and not intercept):
         return data
     return data.astype(np.float32) * np.float32(slope) + np.float32(intercept)
-
-
-def _mend_voxels(path: Path, data: NDArray) -> tuple[NDArray, list[str]]:
-    """Zeros for voxels that are no number, with a warning; refuse an image that shows nothing."""
-    warnings = []
-    if data.dtype.kind == "f":
-        usable = np.abs(data) < _LARGEST_GREY
-        bad = data.size - np.count_nonzero(usable)
-        if bad >= 0.5 * data.size:
-            share = f"{bad / data.size:.0%}"
-            raise InputError(f"{path}: {share} of its voxels are no numbers (NaN or infinite); convert it again")
-        if bad:
-            data = np.where(usable, data, data.dtype.type(0))
-            warnings.append(f"voxels that are no numbers (NaN or infinite) count as 0: {bad} of {data.size}")
-    low, high = data.min(), data.max()
-    if low == high:
-        what = "holds only zeros" if low == 0 else f"holds one value everywhere ({low:g})"
-        raise InputError(f"{path}: {what}, so there is nothing to see; export the scan again")
-    return data, warnings
 
 
 def _progress(have: int, needed: int) -> str:

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from lookonce.errors import UsageError
 from lookonce.geometry import FloatArray
-from lookonce.labeling import LabelResult
+from lookonce.labeling import LabelResult, SagittalView
 from lookonce.landmarks import DiscLabels
 
 Colour = tuple[int, int, int]
@@ -39,6 +39,25 @@ def heat_picture(attention: NDArray[np.float32]) -> Image.Image:
     return picture
 
 
+def labelled_picture(result: LabelResult, *, title: str) -> Image.Image:
+    """Scan with its labels, the title and the state of the numbering above it; RGB, `SCALE` pixels a mm.
+
+    Raises
+    ------
+    UsageError
+        If the result has no view.
+    """
+    if result.view is None:
+        raise UsageError("the result has no view to draw")
+    scan, scale = _enlarged(result.view)
+    sheet = Image.new("RGB", (scan.width, scan.height + 2 * HEADING))
+    sheet.paste(scan, (0, 2 * HEADING))
+    draw_discs(sheet, result.labels, result.view.points + np.array([2 * HEADING / scale, 0]), scale=scale)
+    for line, text in enumerate((title, _state(result))):
+        write_line(sheet, (6, 6 + line * HEADING), text)
+    return sheet
+
+
 def attention_picture(result: LabelResult, *, title: str) -> bytes:
     """Scan, labels and attention side by side, as PNG.
 
@@ -57,15 +76,14 @@ def attention_picture(result: LabelResult, *, title: str) -> bytes:
     view = result.view
     if view is None or view.attention is None or np.ptp(view.attention) == 0:
         raise UsageError(f"the model {result.model.get('name', '')} has no attention to show; choose one that has it")
-    height, width = (max(1, round(pixels * view.spacing * SCALE)) for pixels in view.image.shape)
-    scan = grey_picture(view.image).convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
+    scan, scale = _enlarged(view)
     labelled = scan.copy()
-    draw_discs(labelled, result.labels, view.points, scale=view.spacing * SCALE)
+    draw_discs(labelled, result.labels, view.points, scale=scale)
+    width, height = scan.size
     heat = heat_picture(view.attention).convert("RGBA").resize((width, height), Image.Resampling.BILINEAR)
     looked = Image.alpha_composite(scan.convert("RGBA"), heat).convert("RGB")
     sheet = Image.new("RGB", (3 * width, height + HEADING))
-    state = "uncertain" if result.uncertain else "certain"
-    headings = (title, f"numbering {state} ({100 * result.level_shift.get(0, 0.0):.0f} %)", "attention")
+    headings = (title, _state(result), "attention")
     for number, (panel, heading) in enumerate(zip((scan, labelled, looked), headings, strict=True)):
         sheet.paste(panel, (number * width, HEADING))
         write_line(sheet, (number * width + 6, 6), heading)
@@ -104,6 +122,18 @@ def write_line(
     # A file's name need not be text.
     printable = text.encode("utf-8", "replace").decode()
     ImageDraw.Draw(picture).text(place, printable, fill=colour, anchor=anchor, font=ImageFont.load_default(14))
+
+
+def _enlarged(view: SagittalView) -> tuple[Image.Image, float]:
+    """The picture of a view in RGB, `SCALE` pixels a mm, and how often it is larger than the view."""
+    scale = view.spacing * SCALE
+    height, width = (max(1, round(pixels * scale)) for pixels in view.image.shape)
+    return grey_picture(view.image).convert("RGB").resize((width, height), Image.Resampling.BICUBIC), scale
+
+
+def _state(result: LabelResult) -> str:
+    state = "uncertain" if result.uncertain else "certain"
+    return f"numbering {state} ({100 * result.level_shift.get(0, 0.0):.0f} %)"
 
 
 def _bytes_of(image: NDArray[np.float32]) -> NDArray[np.uint8]:
