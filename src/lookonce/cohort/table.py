@@ -30,8 +30,8 @@ COLUMNS: dict[str, dict[str, str]] = {
     },
     "flags": {
         "Description": "uncertain: check the numbering; disagrees: another scan of the session names a disc at the "
-        "same place differently; station: numbered by another scan of the session; variant: unusual number of vertebrae; "
-        "manual: labels placed by hand"
+        "same place differently; station: numbered by another scan of the session; variant: unusual number of "
+        "vertebrae; manual: labels placed by hand"
     },
 }
 
