@@ -26,7 +26,7 @@ from lookonce.cohort.dask import ClusterError, connected
 ROOT = Path(__file__).parents[2]
 
 
-def start(stack: ExitStack, *words: str) -> subprocess.Popen:
+def start(stack: ExitStack, *words: str, stderr: int = subprocess.DEVNULL) -> subprocess.Popen:
     """Start a process of Dask that ends with the test."""
     paths = [str(Path(lookonce.__file__).parents[1]), str(ROOT)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
@@ -34,7 +34,7 @@ def start(stack: ExitStack, *words: str) -> subprocess.Popen:
         [sys.executable, "-m", "distributed.cli." + words[0], *words[1:]],
         env=environment,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+        stderr=stderr,
         text=True,
     )
     stack.callback(process.wait)
@@ -46,7 +46,8 @@ def start(stack: ExitStack, *words: str) -> subprocess.Popen:
 def scheduler():
     """Address of a scheduler with two workers of one thread each."""
     with ExitStack() as stack:
-        process = start(stack, "dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--no-show")
+        words = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--no-show")
+        process = start(stack, "dask_scheduler", *words, stderr=subprocess.PIPE)
         address = next(line.split()[-1] for line in process.stderr if "Scheduler at" in line)
         for _ in range(2):
             start(stack, "dask_worker", address, "--no-nanny", "--nthreads", "1", "--no-dashboard")
