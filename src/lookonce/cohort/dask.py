@@ -6,7 +6,7 @@ Workers read and write the study's folders themselves, so both must be on a file
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -108,10 +108,9 @@ def connected(*, scheduler: str | None, cluster: Path | None, jobs: int, shared_
 
     if (scheduler is None) == (cluster is None):
         raise UsageError("--engine dask needs one of --scheduler tcp://HOST:PORT and --cluster FILE.yaml")
-    started = None if cluster is None else _start(cluster, jobs)
-    try:
+    with nullcontext(scheduler) if cluster is None else _batch_jobs(cluster, jobs) as place:
         try:
-            client = Client(scheduler if started is None else started, timeout=CONNECT_SECONDS)
+            client = Client(place, timeout=CONNECT_SECONDS)
         except (OSError, ValueError) as error:
             raise ClusterError(
                 f"{scheduler}: no Dask scheduler answers ({_first_line(error)}); start one with `dask scheduler`"
@@ -119,13 +118,12 @@ def connected(*, scheduler: str | None, cluster: Path | None, jobs: int, shared_
         with client:
             _check_workers(client, shared_folder)
             yield DaskEngine(client)
-    finally:
-        if started is not None:
-            started.close()
 
 
-def _start(path: Path, jobs: int) -> Any:
-    """The jobs that a configuration file of dask-jobqueue describes."""
+@contextmanager
+def _batch_jobs(path: Path, jobs: int) -> Iterator[Any]:
+    """A cluster of the jobs that a configuration file of dask-jobqueue describes; they end with the block."""
+    import dask
     import dask_jobqueue
     import yaml
 
@@ -140,13 +138,15 @@ def _start(path: Path, jobs: int) -> Any:
             "configuration does"
         )
     ((name, options),) = systems.items()
-    keywords = {key.replace("-", "_"): value for key, value in (options or {}).items()}
-    try:
-        cluster = getattr(dask_jobqueue, BATCH_SYSTEMS[name])(**keywords)
-        cluster.scale(jobs=jobs)
-    except (TypeError, ValueError, OSError) as error:
-        raise UsageError(f"{path}: {name} cannot be started so ({_first_line(error)})") from None
-    return cluster
+    # Set for as long as the cluster is: each job reads it anew.
+    with dask.config.set({f"jobqueue.{name}.{key}": value for key, value in (options or {}).items()}):
+        try:
+            cluster = getattr(dask_jobqueue, BATCH_SYSTEMS[name])()
+        except (TypeError, ValueError, OSError) as error:
+            raise UsageError(f"{path}: {name} cannot be started so ({_first_line(error)})") from None
+        with cluster:
+            cluster.scale(jobs=jobs)
+            yield cluster
 
 
 def _check_workers(client: Any, shared_folder: Path) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
@@ -69,7 +69,7 @@ class LocalEngine:
 
 def _until_a_process_dies(
     work: Callable[[Task], Result], waiting: Iterator[Task], jobs: int
-) -> Iterator[tuple[Task, Result | WorkerLostError]]:
+) -> Generator[tuple[Task, Result], None, list[Task]]:
     """Work until nothing waits any more, and return the tasks that were under way when a process died."""
     with _pool(jobs) as pool:
         running: dict[Future[Result], Task] = {}
@@ -96,7 +96,7 @@ def _until_a_process_dies(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-        return [*lost, *running.values()]  # type: ignore[return-value]
+        return [*lost, *running.values()]
 
 
 def _by_itself(work: Callable[[Task], Result], task: Task) -> Result | WorkerLostError:

@@ -185,7 +185,7 @@ def _current(job: Job, scan: Scan) -> tuple[Record | None, str]:
         return None, str(error)
     if record is None:
         return None, "labels placed by hand" if by_hand else "new"
-    if by_hand != (record.state == "manual"):
+    if by_hand != (record.state == "manual") and not (by_hand and record.state == "failed"):
         return None, "labels placed by hand" if by_hand else "labels are no longer those placed by hand"
     if record.key != job.key:
         return None, "made by another model or version"

@@ -7,6 +7,7 @@ any point, and two may be given the same session.
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -97,7 +98,7 @@ def _known(scan: Scan, record: Record | None, job: Job) -> Record | None:
         if placed_by_hand(labels):
             return _by_hand(labels, job)
     except LookOnceError as error:
-        return Record(key=job.key, state="failed", kind=error.kind, message=str(error))
+        return Record(key=job.key, state="failed", stamp=Stamp.of(labels), kind=error.kind, message=str(error))
     if record is None or record.key != job.key or record.state == "manual" or job.tries_again(record):
         return None
     if record.state == "done" and not all(path.exists() for path in job.outputs(scan).values()):
@@ -166,7 +167,7 @@ def _session(model: str, threads: int) -> DiscSession:
 
 def _relative(error: LookOnceError, job: Job) -> LookOnceError:
     """The same error with the scan's path within the data set, as the tables name it."""
-    return type(error)(str(error).replace(f"{job.bids_dir}/", ""))
+    return type(error)(str(error).replace(f"{job.bids_dir}{os.sep}", ""))
 
 
 def _finish(scan: Scan, record: Record, look: _Look | None, job: Job) -> Record:
