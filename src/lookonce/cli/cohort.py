@@ -226,7 +226,10 @@ def _tell(
             typer.echo(f"{name:>8}  {path}")
     if counts["failed"] and not dry_run:
         if not retry_failed:
-            typer.echo(f"lookonce: {counts['failed']} scans failed; try them again with --retry-failed", err=True)
+            typer.echo(
+                f"lookonce: {counts['failed']} of {len(found)} scans failed; mend them, or use --retry-failed",
+                err=True,
+            )
         raise typer.Exit(exit_code(found.values()))
 
 

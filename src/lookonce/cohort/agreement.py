@@ -137,22 +137,27 @@ def _stations(group: Mapping[Scan, Alone]) -> dict[Scan, tuple[Scan, Alone]]:
 def _offsets(guide: Scan, scans: Sequence[Scan], group: Mapping[Scan, Alone]) -> dict[Scan, int]:
     """How many levels to add to each scan that hangs together with the guide, directly or through others."""
     offsets = {guide: 0}
+    named = {guide: group[guide].labels}  # as the guide names them
     links = (_overlap, _adjoining)  # a scan is reached by its neighbour's place only where no common discs reach it
     while True:
         reached = next(
             (
-                (scan, offsets[known] + step)
+                (scan, step)
                 for link in links
-                for known in offsets
+                for known in named.values()
                 for scan in scans
                 if scan not in offsets
-                if (step := link(group[known].labels, group[scan].labels)) is not None
+                if (step := link(known, group[scan].labels)) is not None
             ),
             None,
         )
         if reached is None:
             return offsets
-        offsets[reached[0]] = reached[1]
+        scan, step = reached
+        offsets[scan] = step
+        renamed = DiscLabels(_renamed(group[scan].labels, step))
+        if len(renamed):
+            named[scan] = renamed
 
 
 def _overlap(one: DiscLabels, other: DiscLabels) -> int | None:
@@ -163,26 +168,33 @@ def _overlap(one: DiscLabels, other: DiscLabels) -> int | None:
 
 def _adjoining(one: DiscLabels, other: DiscLabels) -> int | None:
     """Levels to add to `other` so that it goes on where `one` ends; None where it lies elsewhere."""
-    upper, lower = sorted((one, other), key=lambda labels: -labels.points[:, 2].mean())
+    is_below = one.points[:, 2].mean() > other.points[:, 2].mean()
+    upper, lower = (one, other) if is_below else (other, one)
     last, first = list(upper)[-1], next(iter(lower))
     way = np.subtract(last.world_mm, first.world_mm)
     way[0] = 0.0  # right-left neither scan may know it well
     length = float(np.linalg.norm(way))
-    if length <= SAME_DISC_MM:
-        apart = 0
-    else:
-        stature = float(np.median([*_stature(upper), *_stature(lower), 1.0]))
-        expected = {
-            count: stature * ADULT_SPACING.between(last.level, last.level + count)
+    apart = 0
+    if length > SAME_DISC_MM:
+        if way[2] < LEAST_DOWN * length:
+            return None
+        # By the names of `one` alone: those of the other may be wrong, and vertebrae grow on the way down.
+        stature = float(np.median([*_stature(one), 1.0]))
+        level = last.level if is_below else first.level
+        spans = {
+            count: (level, level + count) if is_below else (level - count, level)
             for count in range(1, MOST_LEVELS_APART + 1)
-            if last.level + count <= Level.L5_S1
         }
-        fitting = [count for count, mm in expected.items() if abs(length / mm - 1) <= SPACING_TOLERANCE]
-        if len(fitting) != 1 or way[2] < LEAST_DOWN * length:
+        fitting = [
+            count
+            for count, (above, below) in spans.items()
+            if above >= Level.C1_C2 and below <= Level.L5_S1
+            if abs(length / (stature * ADULT_SPACING.between(above, below)) - 1) <= SPACING_TOLERANCE
+        ]
+        if len(fitting) != 1:
             return None
         apart = fitting[0]
-    step = last.level + apart - first.level
-    return int(step if upper is one else -step)
+    return int(last.level + apart - first.level) if is_below else int(first.level - apart - last.level)
 
 
 def _stature(labels: DiscLabels) -> Iterator[float]:
