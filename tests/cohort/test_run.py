@@ -243,6 +243,16 @@ def test_a_full_disk_fails_what_it_must_and_the_next_run_goes_on(study, monkeypa
     assert sorted(study.labeller.calls).count("sub-01_T2w") == 1
 
 
+def test_a_folder_that_cannot_be_written_fails_its_scans_and_no_other(study):
+    blocked = study.out / ".lookonce" / "sub-02"
+    blocked.parent.mkdir(parents=True)
+    blocked.write_text("no folder")
+    assert study.run() == {**dict.fromkeys(STEMS, "done"), "sub-02_T2w": "failed"}
+    assert {row["scan"]: row["kind"] for row in table(study.out / "manifest.tsv")}["sub-02_T2w"] == "unwritable"
+    blocked.unlink()
+    assert study.run()["sub-02_T2w"] == "done"
+
+
 def _all_but(subject):
     from lookonce.io.exclusions import Exclusions
 

@@ -36,7 +36,7 @@ from lookonce.report.locking import folder_lock
 from lookonce.report.qc import rebuild_page
 from lookonce.runtime.weights import find_model
 
-#: So many scans in a row that cannot be written mean that no other can.
+#: When so many scans cannot be written, no other can either.
 MOST_UNWRITABLE = 10
 #: How often the manifest is brought up to date while the work goes on.
 MANIFEST_SECONDS = 30.0

@@ -55,18 +55,18 @@ def label_session(session: Session, job: Job) -> dict[Scan, Record]:
     ------
     WeightsError, UsageError
         If the model cannot be used, which is no scan's fault.
-    OutputError
-        If not even the record of a failure can be written.
     """
     folder = job.out_dir / RECORDS / session.scans[0].place
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with folder_lock(folder, patience=PATIENCE_SECONDS):
             return _label(session, job)
+    except OutputError as error:
+        message = str(error)
     except OSError as error:
-        raise OutputError(
-            f"{folder}: cannot be written ({error.strerror or error}); free space or choose another folder"
-        ) from None
+        message = f"{folder}: cannot be written ({error.strerror or error}); free space or choose another folder"
+    # Not even a record can be written; the next run finds none and tries again.
+    return {scan: Record(key=job.key, state="failed", kind=OutputError.kind, message=message) for scan in session.scans}
 
 
 def _label(session: Session, job: Job) -> dict[Scan, Record]:
@@ -84,9 +84,11 @@ def _label(session: Session, job: Job) -> dict[Scan, Record]:
         earlier = before[scan]
         is_as_it_was = earlier is not None and (earlier.state, earlier.verdict) == (record.state, verdict)
         if scan in looks or record.state == "manual" or not is_as_it_was:
-            record = _finish(scan, record, looks.get(scan), job)
+            # While the files change, no record vouches for them.
+            job.record_path(scan).unlink(missing_ok=True)
+            earlier, record = None, _finish(scan, record, looks.get(scan), job)
         if record != earlier:
-            _write_record(scan, record, job)
+            write_record(job, scan, record)
         records[scan] = record
     return records
 
@@ -241,15 +243,6 @@ def _remove_outputs(outputs: dict[str, Path]) -> None:
 
 def _provenance(scan: Scan, record: Record) -> dict[str, Any]:
     return {"Sources": [f"bids:raw:{scan.file.as_posix()}"], "InputSHA256": record.sha256}
-
-
-def _write_record(scan: Scan, record: Record, job: Job) -> None:
-    """Write a record; of what the disk had no place for, the record may have none either, and is missed by nobody."""
-    try:
-        write_record(job, scan, record)
-    except OutputError:
-        if record.kind not in PASSING:
-            raise
 
 
 def _placed(image: SpineImage) -> bool:
