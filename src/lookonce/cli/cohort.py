@@ -215,7 +215,7 @@ def _tell(
     """Print how far the study is, and leave with the exit code of its failures."""
     from lookonce.cohort.run import entry, exit_code
 
-    counts = Counter(standing.state for standing in found.values())
+    counts: Counter[str] = Counter(standing.state for standing in found.values())
     if as_json:
         scans = [entry(scan, standing) for scan, standing in found.items()]
         where = {name: str(path) for name, path in outputs.items()}
@@ -233,7 +233,7 @@ def _tell(
         raise typer.Exit(exit_code(found.values()))
 
 
-def _print_states(found: Mapping[Scan, Standing], counts: Counter[str], *, named: Sequence[str]) -> None:
+def _print_states(found: Mapping[Scan, Standing], counts: Mapping[str, int], *, named: Sequence[str]) -> None:
     typer.echo(f"{len(found)} scans: " + ", ".join(f"{count} {state}" for state, count in sorted(counts.items())))
     for state in named:
         scans = [(scan, standing) for scan, standing in found.items() if standing.state == state]

@@ -19,8 +19,8 @@ _IGNORED = (
     "**/*_discs.*",
     "group_discs.*",
     "manifest.tsv",
-    "qc/",
-    f"{RECORDS}/",
+    "qc",
+    RECORDS,
     "**/.*.part",
 )
 _README = """# Disc labels by LookOnce

@@ -117,6 +117,11 @@ def _pool(jobs: int) -> ProcessPoolExecutor:
 
 def _end_with_parent() -> None:
     """Let no worker outlive a killed parent: it would wait for work for ever, with the model in memory."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+
+    def watch() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
