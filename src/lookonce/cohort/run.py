@@ -18,7 +18,6 @@ from lookonce.cohort.manifest import (
     Record,
     Stamp,
     Standing,
-    company_of,
     contrast_of,
     read_record,
     survey,
@@ -36,7 +35,7 @@ from lookonce.report.locking import folder_lock
 from lookonce.report.qc import rebuild_page
 from lookonce.runtime.weights import find_model
 
-#: When so many scans cannot be written, no other can either.
+#: When so many scans in a row cannot be written, no other can either.
 MOST_UNWRITABLE = 10
 #: How often the manifest is brought up to date while the work goes on.
 MANIFEST_SECONDS = 30.0
@@ -72,14 +71,12 @@ def make_job(
     threads: int = 1,
     retry_failed: bool = False,
 ) -> Job:
-    """What to do to every session of a study; OUT_DIR is made where it is missing.
+    """What to do to every session of a study.
 
     Raises
     ------
     UsageError, WeightsError
         If OUT_DIR is BIDS_DIR, or the model cannot be found.
-    OutputError
-        If OUT_DIR cannot be made.
     """
     # Not resolved: links, as git-annex makes them, keep the names that people gave them.
     bids_dir, out_dir = (Path(os.path.abspath(path)) for path in (bids_dir, out_dir))
@@ -123,16 +120,17 @@ def label_study(
     done, started = 0, time.monotonic()
     told = started
     unwritable: dict[Scan, Standing] = {}
+    in_a_row = 0
     for session, outcome in engine(partial(label_session, job=job), todo):
         records = _lost(job, session, outcome) if isinstance(outcome, WorkerLostError) else outcome
         for scan, record in records.items():
             done += 1
             report(Progress(done, total, scan, record, (time.monotonic() - started) / done * (total - done)))
-            if record.kind == OutputError.kind:
+            in_a_row = in_a_row + 1 if record.kind == OutputError.kind else 0
+            if in_a_row:
                 unwritable[scan] = Standing.of(record)
-        if len(unwritable) >= MOST_UNWRITABLE:
-            reason = next(iter(unwritable.values())).reason
-            raise OutputError(f"{len(unwritable)} scans could not be written, so the run ends; the first: {reason}")
+            if in_a_row >= MOST_UNWRITABLE:
+                raise OutputError(f"{in_a_row} scans in a row could not be written; the last: {record.message}")
         if time.monotonic() - told >= MANIFEST_SECONDS:
             told = time.monotonic()
             write_manifest(job.out_dir, survey(job, whole).standings)
@@ -209,16 +207,14 @@ def _prepare(job: Job) -> None:
 
 
 def _lost(job: Job, session: Session, error: WorkerLostError) -> dict[Scan, Record]:
-    """Records of a session whose worker died again and again; scans that were done stay so."""
+    """Records of a session whose worker died again and again; scans that are done stay so."""
     records = {}
-    for scan in session.scans:
+    for scan, standing in survey(job, Study((session,), {})).standings.items():
         known = read_record(job, scan)
-        if known is None or known.state == "failed":
+        if known is None or standing.state in ("pending", "failed"):
             message = f"{scan.file.as_posix()}: {error}"
             stamp = Stamp.of(job.bids_dir / scan.file)
             known = Record(key=job.key, state="failed", stamp=stamp, kind=error.kind, message=message)
+            write_record(job, scan, known)
         records[scan] = known
-    company = company_of(records)
-    for scan, record in records.items():
-        write_record(job, scan, record.model_copy(update={"company": company}))
     return records
