@@ -116,7 +116,7 @@ class Cohort:
         started = time.perf_counter()
         process = self.start(out, *words)
         _, complaints = process.communicate()
-        if process.returncode not in (0, 3):  # 3: the broken scans
+        if process.returncode not in (0, 1, 3) or not (out / "manifest.tsv").exists():  # 1, 3: scans that failed
             raise SystemExit(complaints)
         return time.perf_counter() - started
 
