@@ -100,7 +100,7 @@ def number_discs(
     chain = alone = decode(path=_from_first_level(path, first_level))
     guide = None
     if localizer is not None:
-        known = levels_by_localizer(candidates, localizer.labels, _across(slabs))
+        known = levels_by_localizer(candidates.world_mm, localizer.labels, _across(slabs))
         if known.any():
             guide, chain = localizer, decode(known=known, path=_as_known(path, known))
     counts = {USUAL_COUNT: 1.0}

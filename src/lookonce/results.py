@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,7 @@ def write_result(
     dicom: bool = False,
     overwrite: bool = False,
     command: str | None = None,
+    provenance: Mapping[str, Any] | None = None,
 ) -> dict[str, str]:
     """Write the four files of a labelled scan, and two for the PACS.
 
@@ -53,6 +54,8 @@ def write_result(
         Replace files of an earlier call. Labels placed by hand are kept all the same.
     command : str, optional
         The call, for the sidecar.
+    provenance : mapping, optional
+        More fields of the sidecar, or others in place of its own.
 
     Returns
     -------
@@ -72,7 +75,7 @@ def write_result(
     # Names, not paths: the folder may be moved or published.
     names = {key: path.name for key, path in paths.items()}
     record = result_record(source, result, image, names, numbering=numbering)
-    sidecar = _sidecar(result, record, numbering, command)
+    sidecar = _sidecar(result, record, numbering, command) | dict(provenance or {})
     contents = {
         "labels": encode_labels(volume, image),
         "sidecar": _json(sidecar),
@@ -121,12 +124,7 @@ def check_outputs(out_dir: str | Path, stem: str, *, overwrite: bool = False, di
         sidecar says ``GeneratedBy: Manual``, they are never replaced.
     """
     paths = output_paths(out_dir, stem, dicom=dicom)
-    try:
-        made_by = read_sidecar(paths["labels"]).get("GeneratedBy")
-    except InputError as error:
-        raise OutputError(f"cannot tell who made the labels that are there: {error}") from None
-    entries = made_by if isinstance(made_by, list) else [made_by]
-    if any(isinstance(entry, dict) and str(entry.get("Name")).lower() == "manual" for entry in entries):
+    if placed_by_hand(paths["labels"]):
         raise OutputError(
             f"{paths['labels']}: was placed by hand (its sidecar says GeneratedBy: Manual) and is never overwritten; "
             "write to another folder with -o OUT"
@@ -135,6 +133,22 @@ def check_outputs(out_dir: str | Path, stem: str, *, overwrite: bool = False, di
         if os.path.lexists(path) and not overwrite:
             raise OutputError(f"{path}: is there already; replace it with --overwrite or choose another folder")
     return paths
+
+
+def placed_by_hand(labels: Path) -> bool:
+    """Whether the sidecar of a label file says ``GeneratedBy: Manual``.
+
+    Raises
+    ------
+    OutputError
+        If the sidecar is damaged, so that nobody can tell.
+    """
+    try:
+        made_by = read_sidecar(labels).get("GeneratedBy")
+    except InputError as error:
+        raise OutputError(f"cannot tell who made the labels that are there: {error}") from None
+    entries = made_by if isinstance(made_by, list) else [made_by]
+    return any(isinstance(entry, dict) and str(entry.get("Name")).lower() == "manual" for entry in entries)
 
 
 def output_paths(out_dir: str | Path, stem: str, *, dicom: bool = False) -> dict[str, Path]:

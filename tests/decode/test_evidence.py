@@ -66,26 +66,26 @@ def test_a_count_from_the_sacrum_names_what_it_takes_for_granted():
 def test_candidates_take_the_levels_of_the_discs_that_they_lie_on():
     points = np.array([[0, 0, 60], [0, 2, 42], [0, 40, 30], [0, 4, 24.0]])
     localizer = DiscLabels.from_points({5: [1, 1, 61], 6: [0, 2, 45], 7: [0, 4, 27], 8: [0, 4, 9]})
-    assert levels_by_localizer(candidates_at(points), localizer, ACROSS).tolist() == [5, 6, 0, 7]
+    assert levels_by_localizer(candidates_at(points).world_mm, localizer, ACROSS).tolist() == [5, 6, 0, 7]
 
 
 @pytest.mark.parametrize(("aside", "expected"), [(15, [5, 6]), (40, [0, 0])])
 def test_right_left_a_localizer_may_lie_off_but_not_in_another_body(aside, expected):
     localizer = DiscLabels.from_points({5: [aside, 0, 59], 6: [aside, 0, 41]})
-    assert levels_by_localizer(candidates_at([[0, 0, 60], [0, 0, 42]]), localizer, ACROSS).tolist() == expected
+    assert levels_by_localizer(candidates_at([[0, 0, 60], [0, 0, 42]]).world_mm, localizer, ACROSS).tolist() == expected
     turned = np.array([0, 1.0, 0])
     back = DiscLabels.from_points({5: [0, aside, 59], 6: [0, aside, 41]})
-    assert levels_by_localizer(candidates_at([[0, 0, 60], [0, 0, 42]]), back, turned).tolist() == expected
+    assert levels_by_localizer(candidates_at([[0, 0, 60], [0, 0, 42]]).world_mm, back, turned).tolist() == expected
 
 
 def test_of_two_candidates_near_one_disc_the_nearest_has_its_level():
     points = np.array([[0, 0, 60], [0, 0, 54], [0, 0, 42.0]])
     localizer = DiscLabels.from_points({5: [0, 0, 59], 6: [0, 0, 41]})
-    assert levels_by_localizer(candidates_at(points), localizer, ACROSS).tolist() == [5, 0, 6]
+    assert levels_by_localizer(candidates_at(points).world_mm, localizer, ACROSS).tolist() == [5, 0, 6]
 
 
 @pytest.mark.parametrize("points", [[[0, 0, 60], [0, 0, 300]], []])
 def test_one_shared_disc_or_none_ties_nothing_together(points):
     localizer = DiscLabels.from_points({5: [0, 0, 59], 6: [0, 0, 41]})
-    assert not levels_by_localizer(candidates_at(points), localizer, ACROSS).any()
-    assert not levels_by_localizer(candidates_at([[0, 0, 60], [0, 0, 42]]), DiscLabels(), ACROSS).any()
+    assert not levels_by_localizer(candidates_at(points).world_mm, localizer, ACROSS).any()
+    assert not levels_by_localizer(candidates_at([[0, 0, 60], [0, 0, 42]]).world_mm, DiscLabels(), ACROSS).any()

@@ -10,6 +10,7 @@ import typer
 
 from lookonce import __version__
 from lookonce.cli.attention import attention
+from lookonce.cli.cohort import SpacedOptions, cohort
 from lookonce.cli.demo import demo
 from lookonce.cli.evaluate import evaluate
 from lookonce.cli.export import export
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 for command in (label, evaluate, synth, train, recipes, export, import_weights, models, attention, film, demo):
     app.command()(command)
+app.command(cls=SpacedOptions)(cohort)
 app.add_typer(prepare)
 
 
@@ -72,5 +74,6 @@ _EXTRAS = {
     **dict.fromkeys(("torch", "lightning", "safetensors", "onnx", "onnxscript", "tensorboard"), "train"),
     **dict.fromkeys(("matplotlib", "imageio", "imageio_ffmpeg"), "report"),
     **dict.fromkeys(("pydicom", "highdicom"), "dicom"),
+    **dict.fromkeys(("dask", "distributed", "dask_jobqueue"), "cluster"),
     "scipy": "synth",
 }

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from lookonce.anatomy import ABOVE_SACRUM, Level
-from lookonce.decode.heatmaps import Candidates
 from lookonce.geometry import FloatArray
 from lookonce.landmarks import DiscLabels
 
@@ -88,12 +87,13 @@ def anchors_in_view(
     return whole, tuple(level for level, height in heights.items() if len(height) and level not in whole)
 
 
-def levels_by_localizer(candidates: Candidates, localizer: DiscLabels, normal: FloatArray) -> np.ndarray:
-    """SCT value of every candidate that lies on a disc of the localizer, 0 for the others.
+def levels_by_localizer(points: FloatArray, localizer: DiscLabels, normal: FloatArray) -> np.ndarray:
+    """SCT value of every point that lies on a disc of the localizer, 0 for the others.
 
     Parameters
     ----------
-    candidates : Candidates
+    points : (N, 3) array
+        World coordinates of candidates, or of another scan's discs, mm.
     localizer : DiscLabels
         Of a scan in the same world coordinates.
     normal : (3,) array
@@ -102,14 +102,14 @@ def levels_by_localizer(candidates: Candidates, localizer: DiscLabels, normal: F
     Returns
     -------
     (N,) int array
-        All zeros when fewer than `FEWEST_SHARED` discs are shared. Of several candidates near one disc the nearest
+        All zeros when fewer than `FEWEST_SHARED` discs are shared. Of several points near one disc the nearest
         has its level.
     """
-    known = np.zeros(len(candidates), dtype=int)
+    known = np.zeros(len(points), dtype=int)
     discs = [disc for disc in localizer if disc.level.sct is not None]
-    if not discs or not len(candidates):
+    if not discs or not len(points):
         return known
-    offsets = candidates.world_mm[:, None] - np.array([disc.world_mm for disc in discs])
+    offsets = points[:, None] - np.array([disc.world_mm for disc in discs])
     across = offsets @ normal
     gaps = np.linalg.norm(offsets - across[..., None] * normal, axis=2)
     gaps[np.abs(across) > SAME_DISC_ACROSS_MM] = np.inf

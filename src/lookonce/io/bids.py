@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,92 @@ LABELS_FOLDER = Path("derivatives", "labels")
 #: Endings of label files, the preferred first; the second is that of older Spine Generic releases.
 LABEL_ENDINGS = ("_label-discs_dlabel.nii.gz", "_labels-disc-manual.nii.gz")
 
+IMAGE_ENDINGS = (".nii.gz", ".nii")
+
 _logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, order=True)
+class Scan:
+    """An anatomical image of a data set.
+
+    Attributes
+    ----------
+    file : Path
+        Within the data set, such as ``sub-01/ses-2/anat/sub-01_ses-2_acq-sag_T2w.nii.gz``.
+    """
+
+    file: Path
+
+    @property
+    def place(self) -> Path:
+        """Its folder within the data set."""
+        return self.file.parent
+
+    @property
+    def stem(self) -> str:
+        """Its name without ending, such as ``sub-01_T2w``."""
+        return label_stem(self.file)
+
+    @property
+    def subject(self) -> str:
+        """Subject id, such as ``sub-01``."""
+        return self.file.parts[0]
+
+    @property
+    def session(self) -> str:
+        """Session id, such as ``ses-2``; empty where the data set has none."""
+        return self.file.parts[1] if len(self.file.parts) == 4 else ""
+
+    @property
+    def suffix(self) -> str:
+        """Contrast by its BIDS suffix, such as ``T2w``."""
+        return self.stem.rpartition("_")[2]
+
+    @property
+    def entities(self) -> dict[str, str]:
+        """What else its name says, by key.
+
+        Examples
+        --------
+        >>> Scan(Path("sub-01/anat/sub-01_acq-sag_T2w.nii.gz")).entities
+        {'sub': '01', 'acq': 'sag'}
+        """
+        pairs = (part.partition("-") for part in self.stem.split("_")[:-1])
+        return {key: value for key, _, value in pairs}
+
+
+def scans_in(root: str | Path, suffixes: Sequence[str]) -> list[Scan]:
+    """Find every image with one of the suffixes, in the order of their names.
+
+    Raises
+    ------
+    InputError
+        If there is no such folder, or no such image in it.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise InputError(f"{root}: no such folder; give the one that holds sub-*")
+    found = files_by_scan(root, IMAGE_ENDINGS, suffixes)
+    if not found:
+        wanted = " or ".join(f"sub-*/anat/sub-*_{suffix}.nii.gz" for suffix in suffixes)
+        raise InputError(f"{root}: holds no scan; expected {wanted}")
+    return sorted(Scan(path.relative_to(root)) for path in found.values())
+
+
+def files_by_scan(root: Path, endings: Sequence[str], suffixes: Sequence[str]) -> dict[tuple[Path, str], Path]:
+    """Files called after a scan, by the scan's place and stem; links that lead nowhere count.
+
+    Where a scan has files of several endings, that of the first counts.
+    """
+    found: dict[tuple[Path, str], Path] = {}
+    for ending in endings:
+        for folder in ("sub-*/anat", "sub-*/ses-*/anat"):
+            for path in root.glob(f"{folder}/sub-*{ending}"):
+                stem = path.name.removesuffix(ending)
+                if stem.endswith(tuple(f"_{suffix}" for suffix in suffixes)) and os.path.lexists(path):
+                    found.setdefault((path.parent.relative_to(root), label_stem(stem)), path)
+    return found
 
 
 @dataclass(frozen=True)
@@ -159,7 +245,7 @@ def read_participants(root: str | Path) -> dict[str, dict[str, str]]:
 
 
 def _image(folder: Path, stem: str) -> Path | None:
-    for ending in (".nii.gz", ".nii"):
+    for ending in IMAGE_ENDINGS:
         path = folder / f"{stem}{ending}"
         if os.path.lexists(path):
             return path

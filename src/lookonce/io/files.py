@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import secrets
 import zlib
@@ -16,6 +17,8 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _ANNEX_STORE = b"annex/objects/"
 #: Big enough that a usual scan is unpacked in a few calls.
 _CHUNK_BYTES = 1 << 22
+#: Ending of a file that is being written.
+_PART = ".part"
 
 
 def read_start(path: Path, limit: int) -> bytes:
@@ -59,11 +62,12 @@ def is_annex_placeholder(path: Path) -> bool:
         return False
 
 
-def write_files(contents: Mapping[Path, bytes]) -> None:
+def write_files(contents: Mapping[Path, bytes | Iterable[bytes]]) -> None:
     """Write files that belong together: all of them appear, or none does.
 
     Each is first written to a temporary file in its own folder, which is made where it is missing. Only when all are
-    safely on disk do they take their names. A file that was there before is replaced in one step.
+    safely on disk do they take their names. A file that was there before is replaced in one step. A long content may
+    come in pieces.
 
     Raises
     ------
@@ -81,6 +85,8 @@ def write_files(contents: Mapping[Path, bytes]) -> None:
             os.replace(part, path)
             if is_new:
                 created.append(path)
+        for folder in {path.parent for path in staged}:
+            _sync_folder(folder)
     except BaseException as error:
         _remove([*staged.values(), *created])
         if isinstance(error, OSError):
@@ -91,6 +97,14 @@ def write_files(contents: Mapping[Path, bytes]) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write one UTF-8 text file; it appears whole or not at all (see `write_files`)."""
     write_files({Path(path): text.encode()})
+
+
+def remove_leftovers(folder: Path, stem: str) -> None:
+    """Remove the temporary files that a killed process left of files whose names begin with `stem`.
+
+    The caller makes sure that nobody else writes them now.
+    """
+    _remove(folder.glob(f".{glob.escape(stem)}*{_PART}"))
 
 
 def _check_readable(path: Path) -> None:
@@ -147,19 +161,33 @@ def _unpack(path: Path, file: BinaryIO, limit: int) -> bytes:
     return b"".join(parts)
 
 
-def _stage(path: Path, content: bytes) -> Path:
+def _stage(path: Path, content: bytes | Iterable[bytes]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}{_PART}")
     try:
         # Not tempfile: its files are private to the owner, results should follow the user's umask.
         with part.open("xb") as file:
-            file.write(content)
+            file.writelines([content] if isinstance(content, bytes) else content)
             file.flush()
             os.fsync(file.fileno())
     except BaseException:
         _remove([part])
         raise
     return part
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make new names last through a power failure, where the system can."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return  # Windows opens no folders
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass  # some network file systems cannot; the content itself is on disk
+    finally:
+        os.close(descriptor)
 
 
 def _remove(paths: Iterable[Path]) -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from lookonce.errors import InputError
-from lookonce.io.bids import LABEL_ENDINGS, LABELS_FOLDER
-from lookonce.io.nifti import label_stem
+from lookonce.io.bids import IMAGE_ENDINGS, LABEL_ENDINGS, LABELS_FOLDER, files_by_scan
 
 #: Contrasts of the data set that show discs.
 CONTRASTS = ("T1w", "T2w")
-IMAGE_ENDINGS = (".nii.gz", ".nii")
 
 
 @dataclass(frozen=True, order=True)
@@ -64,22 +61,10 @@ def source_scans(root: str | Path) -> list[SourceScan]:
     root = Path(root)
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; give the one that holds sub-*")
-    images = _by_scan(root, IMAGE_ENDINGS)
-    labels = _by_scan(root / LABELS_FOLDER, LABEL_ENDINGS)
+    images = files_by_scan(root, IMAGE_ENDINGS, CONTRASTS)
+    labels = files_by_scan(root / LABELS_FOLDER, LABEL_ENDINGS, CONTRASTS)
     if not images:
         wanted = " or ".join(f"sub-*/anat/sub-*_{contrast}.nii.gz" for contrast in CONTRASTS)
         raise InputError(f"{root}: holds no scan; expected {wanted}")
     known = images.keys() | {scan for scan in labels if "_space-" not in scan[1]}
     return [SourceScan(*scan, images.get(scan), labels.get(scan)) for scan in sorted(known)]
-
-
-def _by_scan(root: Path, endings: tuple[str, ...]) -> dict[tuple[Path, str], Path]:
-    """Files called after a scan, by the scan's place and stem; links that lead nowhere count."""
-    found: dict[tuple[Path, str], Path] = {}
-    for ending in endings:
-        for folder in ("sub-*/anat", "sub-*/ses-*/anat"):
-            for path in root.glob(f"{folder}/sub-*{ending}"):
-                stem = path.name.removesuffix(ending)
-                if stem.endswith(tuple(f"_{contrast}" for contrast in CONTRASTS)) and os.path.lexists(path):
-                    found.setdefault((path.parent.relative_to(root), label_stem(stem)), path)
-    return found

@@ -109,14 +109,19 @@ class Card:
     @property
     def file_name(self) -> str:
         """Name of the card file: readable, the same on every file system, and different for different scans."""
-        readable = re.sub(r"[^A-Za-z0-9._-]+", "_", self.name).strip("._-")[:60]
-        return f"{readable or 'scan'}-{self.key}.json"
+        return card_file(self.name, self.source)
 
     @property
     def rank(self) -> tuple[bool, bool, float, float, str, str]:
         """Sort key that puts the least certain first."""
         weakest = min((disc["confidence"] for disc in self.discs), default=0.0)
         return bool(self.discs), not self.uncertain, self.certainty, weakest, self.name, self.source
+
+
+def card_file(name: str, source: str) -> str:
+    """Name of the card file of the scan that `name` and `source` stand for, see `Card.file_name`."""
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._-")[:60]
+    return f"{readable or 'scan'}-{_fingerprint(name, source)}.json"
 
 
 def _fingerprint(*texts: str) -> str:

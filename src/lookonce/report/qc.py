@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from markupsafe import Markup
 
 from lookonce import __version__
 from lookonce.errors import OutputError
-from lookonce.io.files import write_text
+from lookonce.io.files import write_files, write_text
 from lookonce.labeling import LabelResult
 from lookonce.report.card import Card
 from lookonce.report.locking import folder_lock
@@ -52,12 +53,41 @@ def add_to_qc(folder: Path, *, name: str, source: str, result: LabelResult) -> P
     OutputError
         If the folder cannot be written to, or the disk is full; the page is then as it was.
     """
+    write_card(folder, name=name, source=source, result=result)
+    return rebuild_page(folder)
+
+
+def write_card(folder: Path, *, name: str, source: str, result: LabelResult) -> None:
+    """Write a scan's card file alone, as `add_to_qc` does: for many scans whose page is rebuilt once, at the end.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written to, or the disk is full.
+    """
     card = Card.of(result, name=name, source=source)
+    write_text(Path(folder) / "cards" / card.file_name, DrawnCard.of(card).to_json())
+
+
+def rebuild_page(folder: Path, only: Collection[str] | None = None) -> Path:
+    """Bring the page of a folder up to date with its card files and return its path.
+
+    Parameters
+    ----------
+    folder : Path
+    only : names of card files, optional
+        Show these alone, those of them that are there; by default all.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written to, or the disk is full; the page is then as it was.
+    """
     cards = Path(folder) / "cards"
     try:
-        write_text(cards / card.file_name, DrawnCard.of(card).to_json())
+        cards.mkdir(parents=True, exist_ok=True)
         with folder_lock(cards):
-            return rebuild(Path(folder))
+            return rebuild(Path(folder), only)
     except OSError as error:
         raise OutputError(
             f"{folder}: the QC page cannot be written ({error.strerror or error}); free space or choose another folder"
@@ -104,25 +134,45 @@ class DrawnCard:
         return json.dumps({"format": FORMAT, **asdict(self)})
 
 
-def rebuild(folder: Path) -> Path:
-    """Bring the page of a folder up to date with its card files and return its path; the caller holds the lock.
+def rebuild(folder: Path, only: Collection[str] | None = None) -> Path:
+    """Bring the page up to date, see `rebuild_page`; the caller holds the lock.
 
     A page that shows these very files is left alone: of many writers who wait for the lock, the first one's rebuild
     serves all whose cards were there by then.
     """
     page = folder / "index.html"
-    paths = sorted((folder / "cards").glob("*.json"))
+    paths = [path for path in sorted((folder / "cards").glob("*.json")) if only is None or path.name in only]
     stamp = _stamp(paths)
     if _stands_in(page, stamp):
         return page
-    cards, unreadable = [], []
+    shown, unreadable = [], []
     for path in paths:
         try:
-            cards.append(DrawnCard.from_json(path.read_text(encoding="utf-8")))
+            shown.append(_ShownCard.of(path))
         except ValueError:  # also what broken JSON and broken UTF-8 raise
             unreadable.append(_printable(path.name))
-    write_text(page, _page(sorted(cards, key=lambda card: card.rank), unreadable, stamp))
+    pieces = _page(sorted(shown, key=lambda card: card.rank), unreadable, stamp)
+    write_files({page: (piece.encode() for piece in pieces)})
     return page
+
+
+@dataclass(frozen=True)
+class _ShownCard:
+    """What must be known of a card to place it; a study's cards are not all held in memory at once."""
+
+    path: Path
+    rank: list[bool | float | str]
+    uncertain: bool
+    has_attention: bool
+
+    @classmethod
+    def of(cls, path: Path) -> _ShownCard:
+        card = DrawnCard.from_json(path.read_text(encoding="utf-8"))
+        return cls(path, card.rank, card.uncertain, card.has_attention)
+
+    def __html__(self) -> str:
+        """Its part of the page, read when the page comes to it."""
+        return DrawnCard.from_json(self.path.read_text(encoding="utf-8")).html
 
 
 def _stamp(paths: list[Path]) -> str:
@@ -139,13 +189,13 @@ def _stands_in(page: Path, stamp: str) -> bool:
         return False
 
 
-def _page(cards: list[DrawnCard], unreadable: list[str], stamp: str) -> str:
-    """HTML of the page with the cards in the given order, and the names of card files that could not be read."""
+def _page(cards: list[_ShownCard], unreadable: list[str], stamp: str) -> Iterator[str]:
+    """HTML of the page, piece by piece, with the cards in the given order and the names of unreadable card files."""
     environment = _environment()
     script = _asset(environment, "verdicts.js") + _asset(environment, "qc.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    return environment.get_template("qc.html.j2").render(
-        bodies=[Markup(card.html) for card in cards],
+    return environment.get_template("qc.html.j2").generate(
+        bodies=cards,
         uncertain=sum(card.uncertain for card in cards),
         has_attention=any(card.has_attention for card in cards),
         unreadable=unreadable,
