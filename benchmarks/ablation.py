@@ -1,7 +1,8 @@
 """What matters in training: short, equal runs of a lean network, each with one thing changed.
 
-Trains on part of the training subjects and scores the others, on heat maps and names rather than by right scans: after
-so few steps hardly one is right. Runs are kept and gone on with, so the table can be made in several sittings.
+Trains on part of the training subjects and scores the others, whole and in pieces, on heat maps and names rather than
+by right scans: after so few steps none is right. Runs are kept and gone on with, so the table can be made in several
+sittings.
 
     python benchmarks/ablation.py --data spine --out runs/ablation --seeds 0 --rows base "real only"
 """
@@ -14,8 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fit_certainty import Piece, collect_pieces, outcome_of
-from lookonce.decode.chain_scores import ChainSettings
+from fit_certainty import Piece, collect_pieces
 from lookonce.evaluation import Selection
 from lookonce.export.onnx import export_run
 from lookonce.io.lists import read_subjects
@@ -69,14 +69,14 @@ def main() -> None:
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS))
     parser.add_argument("--set", dest="changes", action="append", default=[], metavar="KEY=VALUE", help="of all rows")
     options = parser.parse_args()
-    print("| row | discs found % | false a view | names right % | log-probability of the name ", end="")
-    print("| numbering right, whole % | pieces % |\n|---|---|---|---|---|---|---|")
+    print("| row | discs found % | false a view | names right % | log-probability of the name |")
+    print("|---|---|---|---|---|")
     for name in options.rows:
         scores = np.array([_score(ROWS[name], name, seed, options) for seed in options.seeds])
         spread = scores.std(axis=0, ddof=1) if len(scores) > 1 else np.full(scores.shape[1], np.nan)
         cells = [
             f"{mean:.{digits}f}" + ("" if np.isnan(sd) else f" ± {sd:.{digits}f}")
-            for mean, sd, digits in zip(scores.mean(axis=0), spread, (1, 2, 1, 2, 0, 0), strict=True)
+            for mean, sd, digits in zip(scores.mean(axis=0), spread, (1, 2, 1, 2), strict=True)
         ]
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
@@ -110,9 +110,6 @@ def _recipe(row: Row, seed: int, options: argparse.Namespace) -> Recipe:
 
 def _figures(pieces: list[Piece]) -> tuple[float, ...]:
     """The columns of the table."""
-    settings = ChainSettings()
-    right = np.array([outcome_of(piece, settings).right for piece in pieces])
-    whole = np.array([piece.share == 1.0 for piece in pieces])
     strong = [piece.candidates.probability >= FOUND_FROM for piece in pieces]
     found = sum(len(set(piece.levels[kept].tolist()) - {0}) for piece, kept in zip(pieces, strong, strict=True))
     false = np.mean([np.count_nonzero(piece.levels[kept] == 0) for piece, kept in zip(pieces, strong, strict=True)])
@@ -124,8 +121,6 @@ def _figures(pieces: list[Piece]) -> tuple[float, ...]:
         float(false),
         100 * float((1 + evidence[:, 1:].argmax(axis=1) == true).mean()),
         float(evidence[np.arange(len(true)), true].mean()),
-        100 * float(right[whole].mean()),
-        100 * float(right[~whole].mean()),
     )
 
 

@@ -1,6 +1,6 @@
 """What `lookonce cohort` does with a big study: speed, restarts after SIGKILL, Dask, memory; each as a table.
 
-Example: python benchmarks/cohort.py -n 200 --work /tmp/cohort
+Example: python benchmarks/cohort.py -n 200 --work cohort-study
 """
 
 from __future__ import annotations
