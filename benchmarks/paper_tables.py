@@ -64,11 +64,13 @@ PUBLISHED = {
 }
 #: Simulated test people are of a seed that no recipe uses.
 TEST_SEED = 2000
+#: Simulated people that a network learns from, and fewer for a CPU.
+PEOPLE, LEAN_PEOPLE = 2000, 600
 #: A maximum this high is a candidate, and the highest within so many mm.
 THRESHOLD, RADIUS_MM = 0.2, 6.0
 #: Fits a CPU: half the resolution and an eighth of the channels of the published networks.
 LEAN = {
-    "Count-ception": ("model.options={features: 16, patch: 16}",),
+    "Count-ception": ("model.options={features: 8, patch: 16}",),
     "hourglass": ("model.options={stacks: 2, blocks: 1, features: 64}",),
     "attention hourglass": ("model.options={stacks: 2, blocks: 1, features: 64}",),
     "U-Net": ("model.options.widths=[16, 32, 64, 96, 128]",),
@@ -139,7 +141,8 @@ def _find_maxima(options: argparse.Namespace) -> None:
 
 
 def _recipe(name: str, contrast: str, seed: int, options: argparse.Namespace) -> Recipe:
-    source = f"{{kind: synth, pool: 2000, weight: 1.0, contrast: {CONTRASTS[contrast]}, field_of_view: cervical}}"
+    people = LEAN_PEOPLE if options.lean else PEOPLE
+    source = f"{{kind: synth, pool: {people}, weight: 1.0, contrast: {CONTRASTS[contrast]}, field_of_view: cervical}}"
     if options.data is not None:
         source = f"{{kind: prepared, path: pictures/{contrast}, subjects: {options.data / 'train.txt'}, weight: 1.0}}"
     lean = (*LEAN_INPUT, *LEAN[name]) if options.lean else ()

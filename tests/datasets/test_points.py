@@ -57,12 +57,23 @@ def test_false_points_keep_the_papers_distances(people, seed):
 
 
 @settings(deadline=None, max_examples=40)
-@given(seed=seeds, most=st.integers(1, 40))
+@given(seed=seeds, most=st.integers(2, 40))
 def test_a_view_of_any_region_shows_neighbouring_joints(people, seed, most):
-    places, joints = any_view(people[0], np.random.default_rng(seed), most=most)
+    noise = Noise(points=most, bend=4.0)
+    places, joints = any_view(people[0], noise, np.random.default_rng(seed))
     assert min(3, most) <= len(joints) <= min(most, JOINTS)
     assert_array_equal(np.diff(joints), 1)
     assert (np.diff(places[:, 0]) > 0).all()
+
+
+def test_bending_turns_each_step_by_its_own_angle(people):
+    def turns(bend: float) -> float:
+        views = (any_view(people[0], Noise(points=60, bend=bend), np.random.default_rng(seed))[0] for seed in range(60))
+        steps = [np.diff(view, axis=0) for view in views]
+        angles = [np.diff(np.rad2deg(np.arctan2(step[:, 1], step[:, 0]))) for step in steps]
+        return float(np.concatenate(angles).std())
+
+    assert np.hypot(turns(0), 3) < turns(4) < np.hypot(turns(0), 8)
 
 
 def test_points_come_in_random_order(people):
