@@ -36,6 +36,21 @@ def test_an_unusual_number_of_vertebrae_is_reported_where_both_ends_are_in_view(
     assert numbering.counted_from == "C2 and the sacrum, both in view"
 
 
+@pytest.mark.parametrize("count", VARIANT_SHARES, ids=lambda count: count.name)
+def test_an_unusual_number_is_reported_where_the_border_cuts_the_ends(count):
+    numbering = numbered(counted_spine(count, share=0.9), above=8.0, below=8.0)
+    assert numbering.variant in {other.name for other in VARIANT_SHARES if other.extra == count.extra}
+    assert len(numbering.picked) == 23 + count.extra
+
+
+def test_a_usual_spine_without_its_first_discs_is_no_variant():
+    whole = counted_spine(USUAL_COUNT, share=0.9)
+    lower = Candidates(*(values[2:] for values in (whole.slab, whole.world_mm, whole.probability, whole.evidence)))
+    numbering = numbered(lower, above=10.0)
+    assert numbering.variant is None
+    assert numbering.levels.tolist() == list(range(5, 26))
+
+
 def test_the_usual_number_is_no_variant():
     numbering = numbered(counted_spine(USUAL_COUNT, share=0.9))
     assert numbering.variant is None
