@@ -11,15 +11,15 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
-from lookonce.decode.certainty import only_cut
+from lookonce.decode.certainty import Calibration
 from lookonce.decode.chain import decode_chain
 from lookonce.decode.chain_scores import ChainSettings
 from lookonce.decode.evidence import Evidence, anchors_in_view
@@ -70,30 +70,6 @@ class Piece:
     places_mm: tuple[np.ndarray, np.ndarray]
 
 
-Sight = Literal["whole", "cut", "none"]
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """From the decoder's probability to a true one.
-
-    Where an anchor is cut off it is `cut`; where none is in view, a logistic function of the decoder's logit, whose
-    defaults change nothing.
-    """
-
-    intercept: float = 0.0
-    slope: float = 1.0
-    cut: float = 0.5
-
-    def probability(self, outcome: Outcome) -> float:
-        """The calibrated probability."""
-        if outcome.sight == "whole":
-            return outcome.stated
-        if outcome.sight == "cut":
-            return self.cut
-        return float(1 / (1 + np.exp(-self.intercept - self.slope * logit(outcome.stated))))
-
-
 @dataclass(frozen=True)
 class Outcome:
     """What the decoder says of a piece, and what is true."""
@@ -101,7 +77,7 @@ class Outcome:
     stated: float
     true_share: float
     right: bool
-    sight: Sight
+    evidence: Evidence
 
 
 def main() -> None:
@@ -123,6 +99,8 @@ def main() -> None:
     crossed, right = _report(pieces, outcomes, settings, score, fold)
     if options.figure:
         _draw(options.figure, crossed, right)
+    if options.enter:
+        _enter(find_model(options.model).path.with_suffix(".json"), _fitted(outcomes[0], weights))
 
 
 def _options() -> argparse.Namespace:
@@ -135,6 +113,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--figure", type=Path, help="where to draw the reliability diagram of the cross-fitted certainty"
     )
+    parser.add_argument("--enter", action="store_true", help="write the fitted calibration into the model's card")
     return parser.parse_args()
 
 
@@ -187,14 +166,19 @@ def outcome_of(piece: Piece, settings: ChainSettings) -> Outcome:
     true = piece.levels[chain.picked]
     known = true > 0
     if clear < FEWEST_CLEAR or not known.any():  # no answer: neither certain nor right
-        return Outcome(0.0, 0.0, False, "none")
+        return Outcome(0.0, 0.0, False, Evidence())
     (shift, count), *_ = Counter((true - chain.levels)[known].tolist()).most_common(1)
     stated = chain.level_shift.get(0, 0.0)
     heights = (heights_mm[chain.picked] for heights_mm in piece.places_mm)
     evidence = Evidence(*anchors_in_view(chain.levels.tolist(), *heights))
     right = shift == 0 and 2 * count > known.sum()
-    sight: Sight = "cut" if only_cut(evidence) else "whole" if evidence.anchors else "none"
-    return Outcome(stated, chain.level_shift.get(shift, 0.0), right, sight)
+    return Outcome(stated, chain.level_shift.get(shift, 0.0), right, evidence)
+
+
+def _enter(card: Path, calibration: Calibration) -> None:
+    fields = json.loads(card.read_text())
+    fields["certainty"] = calibration.model_dump()
+    card.write_text(json.dumps(fields, indent=1, ensure_ascii=False) + "\n")
 
 
 def logit(probability: float) -> float:
@@ -242,11 +226,8 @@ def _report(
         stated = np.array([outcome.stated for outcome in outcomes[index]])
         _print_figures(f"{name}, as the decoder states", pieces, stated, _right(outcomes[index]))
     _print_figures("cross-fitted settings and calibration", pieces, *_cross_fitted(outcomes, score, fold, weights))
-    _print_figures(
-        "default settings, cross-fitted calibration", pieces, *_cross_fitted(outcomes[:1], score[:1], fold, weights)
-    )
-    shipped = _cross_fitted(outcomes[:1], score[:1], fold, weights, cut_alone=True)
-    _print_figures("default settings, only what is cut off cross-fitted (as shipped)", pieces, *shipped)
+    shipped = _cross_fitted(outcomes[:1], score[:1], fold, weights)
+    _print_figures("default settings, cross-fitted calibration (as shipped)", pieces, *shipped)
     for name, index in (("default settings", 0), ("best settings", best)):
         print(f"{name}: {_fitted(outcomes[index], weights)}")
     return shipped
@@ -257,8 +238,6 @@ def _cross_fitted(
     score: np.ndarray,
     fold: np.ndarray,
     weights: np.ndarray,
-    *,
-    cut_alone: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Certainty of every piece by settings and calibration that the other folds chose, and whether it is right."""
     crossed, right = np.zeros(len(fold)), np.zeros(len(fold), dtype=bool)
@@ -267,10 +246,10 @@ def _cross_fitted(
         chosen = int(score[:, outside].sum(axis=1).argmax())
         others = [outcome for outcome, kept in zip(outcomes[chosen], outside, strict=True) if kept]
         calibration = _fitted(others, weights[outside])
-        if cut_alone:
-            calibration = Calibration(cut=calibration.cut)
         crossed[inside] = [
-            calibration.probability(outcome) for outcome, kept in zip(outcomes[chosen], inside, strict=True) if kept
+            calibration.probability(outcome.stated, outcome.evidence)
+            for outcome, kept in zip(outcomes[chosen], inside, strict=True)
+            if kept
         ]
         right[inside] = _right(outcomes[chosen])[inside]
     return crossed, right
@@ -282,13 +261,14 @@ def _right(outcomes: list[Outcome]) -> np.ndarray:
 
 def _fitted(outcomes: list[Outcome], weights: np.ndarray) -> Calibration:
     """The calibration of some outcomes: a logistic fit where no anchor is in view, one share where one is cut off."""
-    sights = np.array([outcome.sight for outcome in outcomes])
+    anchors = np.array([bool(outcome.evidence.anchors) for outcome in outcomes])
+    cut = np.array([bool(outcome.evidence.cut) for outcome in outcomes]) & ~anchors
+    none = ~anchors & ~cut
     right = _right(outcomes).astype(float)
     features = np.array([(1.0, logit(outcome.stated)) for outcome in outcomes])
-    none, cut = sights == "none", sights == "cut"
     intercept, slope = logistic(features[none], right[none], weights[none])
     share = (weights[cut] @ right[cut] + 0.5) / (weights[cut].sum() + 1)  # half a patient right, half a one wrong
-    return Calibration(round(float(intercept), 2), round(float(slope), 2), round(float(share), 2))
+    return Calibration(cut=round(float(share), 2), intercept=round(float(intercept), 2), slope=round(float(slope), 2))
 
 
 def _print_figures(title: str, pieces: list[Piece], stated: np.ndarray, right: np.ndarray) -> None:

@@ -155,7 +155,14 @@ def label(
     if isinstance(decoder, str):
         decoder = find_decoder(decoder)
     slabs, maps, candidates = look(image, session)
-    numbering = number_discs(candidates, slabs, first_level=first_level, localizer=localizer, decoder=decoder)
+    numbering = number_discs(
+        candidates,
+        slabs,
+        first_level=first_level,
+        localizer=localizer,
+        decoder=decoder,
+        calibration=card.certainty,
+    )
     if np.count_nonzero(candidates.probability[numbering.picked] >= CLEAR_FROM) < FEWEST_CLEAR:
         raise NothingFoundError("no spine was found in the image; is it a sagittal or 3D spine scan?")
     points = _on_midline(candidates.world_mm[numbering.picked], image, card.spacing_mm)

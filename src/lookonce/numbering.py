@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookonce.anatomy import USUAL_COUNT, VARIANT_SHARES, Level, VertebraCount
-from lookonce.decode.certainty import calibrated
+from lookonce.decode.certainty import Calibration
 from lookonce.decode.chain import Chain, decode_chain
 from lookonce.decode.evidence import Evidence, anchors_in_view, levels_by_localizer
 from lookonce.decode.heatmaps import Candidates
@@ -83,6 +83,7 @@ def number_discs(
     first_level: int | None = None,
     localizer: LabelResult | None = None,
     decoder: Decoder | None = None,
+    calibration: Calibration | None = None,
 ) -> Numbering:
     """Pick and name discs among candidates.
 
@@ -95,6 +96,8 @@ def number_discs(
         What settles the numbering, as in `labeling.label`.
     decoder : Decoder, optional
         Picks and names in place of the chain, which then only says how sure that is.
+    calibration : Calibration, optional
+        Of the weights that the candidates come from.
     """
     above, below = room_beyond(candidates, slabs)
     decode = partial(decode_chain, candidates, room_above_mm=above, room_below_mm=below, first_level=first_level)
@@ -114,7 +117,7 @@ def number_discs(
         chain = {USUAL_COUNT: chain, **seen}[next(iter(counts))]
     level_shift = chain.level_shift if guide is None else _sum_of_shifts(chain.level_shift, guide.level_shift)
     evidence = Evidence(*_anchors(chain, candidates, slabs), first_level is not None, guide is not None)
-    level_shift = calibrated(level_shift, evidence)
+    level_shift = (calibration or Calibration()).calibrated(level_shift, evidence)
     doubts = _doubts(level_shift, evidence, guide)
     if guide is not None and _contradicts(alone, chain, candidates, slabs):
         doubts.insert(0, CONTRADICTING_LOCALIZER)

@@ -2,30 +2,62 @@
 
 Measured on real scans and pieces of them that no network was trained on: with C2 or S1 wholly in view the numbering is
 as good as the decoder says; with what there is of them cut off by the border, the decoder's probability tells nothing
-(S1/S2 passes for L5/S1, and the network is sure of it); with neither in view it is about as good as it says.
+(S1/S2 passes for L5/S1, and the network is sure of it); with neither in view what it calls likely is nearly always
+right, and what it calls a little better than even is often wrong.
 """
 
 from __future__ import annotations
 
+import math
+
+from pydantic import BaseModel, ConfigDict, Field
+
 from lookonce.decode.evidence import Evidence
 
-#: Share of the numberings whose only anchor is cut off that were right; `benchmarks/fit_certainty.py` fits it, and
-#: docs/certainty.md has the figures.
-CUT_SHARE = 0.84
+#: Nothing is surer than this, or less sure than what is left: the logarithm of the odds stays finite.
+SUREST = 1 - 1e-4
 
 
-def calibrated(level_shift: dict[int, float], evidence: Evidence) -> dict[int, float]:
-    """The distribution of whole-spine shifts, its share of 0 set to what is true of such views.
+class Calibration(BaseModel):
+    """From the decoder's probability to a true one; it belongs to the weights and stands in their card.
 
-    The other shifts keep their proportions. A numbering that the user settled stays as it is.
+    `benchmarks/fit_certainty.py` fits it; docs/certainty.md has the figures.
+
+    Attributes
+    ----------
+    cut
+        Probability of a numbering whose only anchor is cut off.
+    intercept, slope
+        With no anchor in view the logarithm of the odds is ``intercept + slope * the decoder's``; the defaults change
+        nothing.
     """
-    if not only_cut(evidence) or not level_shift:
-        return level_shift
-    others = {shift: share for shift, share in level_shift.items() if shift and share > 0} or {-1: 0.5, 1: 0.5}
-    total = sum(others.values())
-    return {0: CUT_SHARE, **{shift: (1 - CUT_SHARE) * share / total for shift, share in others.items()}}
 
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-def only_cut(evidence: Evidence) -> bool:
-    """Whether all there is to count from is a C2 or S1 that the border cuts off."""
-    return bool(evidence.cut) and not (evidence.anchors or evidence.first_level or evidence.localizer)
+    cut: float = Field(default=0.8, gt=0, lt=1)
+    intercept: float = 0.0
+    slope: float = Field(default=1.0, gt=0)
+
+    def probability(self, stated: float, evidence: Evidence) -> float:
+        """The probability that a numbering is right of which the decoder says `stated`.
+
+        A numbering that the user settled stays as it is.
+        """
+        if evidence.anchors or evidence.first_level or evidence.localizer:
+            return stated
+        if evidence.cut:
+            return self.cut
+        stated = min(max(stated, 1 - SUREST), SUREST)
+        return 1 / (1 + math.exp(-self.intercept - self.slope * math.log(stated / (1 - stated))))
+
+    def calibrated(self, level_shift: dict[int, float], evidence: Evidence) -> dict[int, float]:
+        """The distribution of whole-spine shifts with a true share of 0; the others keep their proportions."""
+        if not level_shift:
+            return level_shift
+        stated = level_shift.get(0, 0.0)
+        sure = self.probability(stated, evidence)
+        if sure == stated:
+            return level_shift
+        others = {shift: share for shift, share in level_shift.items() if shift and share > 0} or {-1: 0.5, 1: 0.5}
+        total = sum(others.values())
+        return {0: sure, **{shift: (1 - sure) * share / total for shift, share in others.items()}}

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from lookonce.decode.certainty import Calibration
 from lookonce.errors import UsageError, WeightsError
 
 DEFAULT_MODEL = "discs"
@@ -47,13 +48,14 @@ class PointModelCard(ModelCard):
 
 
 class DiscModelCard(ModelCard):
-    """The card of a network that finds discs in pictures."""
+    """The card of a network that finds discs in pictures; `certainty` calibrates what the decoder says of them."""
 
     spacing_mm: float = Field(gt=0)
     lateral_step_mm: float = Field(gt=0)
     lateral_sigma_mm: float = Field(gt=0)
     stride: int = Field(gt=0)
     multiple: int = Field(gt=0)
+    certainty: Calibration = Calibration()
 
 
 @dataclass(frozen=True)
