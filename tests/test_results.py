@@ -105,6 +105,15 @@ def test_other_numberings_are_in_the_volume_alone(tmp_path, numbering, values):
     assert [disc["level"] for disc in load(outputs["result"])["discs"]] == [20, 24, 25]
 
 
+def test_markups_are_written_on_request_beside_the_others(tmp_path):
+    outputs = write_result(IMAGE, RESULT, tmp_path, STEM, markups=True)
+    assert outputs["markups"] == str(tmp_path / f"{STEM}_discs.mrk.json")
+    assert read_labels(outputs["markups"]).levels == LABELS.levels
+    assert read_labels(outputs["markups"]).points == pytest.approx(LABELS.points)
+    with pytest.raises(OutputError, match="is there already"):
+        check_outputs(tmp_path, STEM, markups=True)
+
+
 def test_a_disc_without_a_value_is_told_everywhere(tmp_path):
     result = LabelResult(DiscLabels([Disc(Level.L6_S1, (8, 12, 15))]), {0: 1.0}, uncertain=True, variant="L6")
     outputs = write_result(IMAGE, result, tmp_path, STEM)

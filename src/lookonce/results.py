@@ -15,6 +15,7 @@ from lookonce.anatomy import REGULAR_LEVELS, Level
 from lookonce.errors import InputError, OutputError, UsageError
 from lookonce.io.bids import LABEL_ENDINGS, read_sidecar
 from lookonce.io.files import write_files
+from lookonce.io.markups import MARKUPS_ENDING, encode_markups
 from lookonce.io.nifti import SpineImage, encode_labels, label_stem
 from lookonce.landmarks import Disc, nearest_voxel
 
@@ -31,11 +32,12 @@ def write_result(
     *,
     numbering: str = "sct",
     dicom: bool = False,
+    markups: bool = False,
     overwrite: bool = False,
     command: str | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> dict[str, str]:
-    """Write the four files of a labelled scan, and two for the PACS.
+    """Write the four files of a labelled scan, and those asked for: two for the PACS, one for 3D Slicer.
 
     Parameters
     ----------
@@ -50,6 +52,8 @@ def write_result(
         Values in the label volume. All else keeps SCT values and names.
     dicom : bool
         Write also a structured report and a picture as DICOM objects of the scan's study.
+    markups : bool
+        Write also the points as 3D Slicer's markups.
     overwrite : bool
         Replace files of an earlier call. Labels placed by hand are kept all the same.
     command : str, optional
@@ -60,7 +64,8 @@ def write_result(
     Returns
     -------
     dict of str to str
-        Paths of the ``labels``, ``sidecar``, ``csv`` and ``result`` files, and of the ``report`` and ``picture``.
+        Paths of the ``labels``, ``sidecar``, ``csv`` and ``result`` files, and of the ``report``, ``picture`` and
+        ``markups``.
 
     Raises
     ------
@@ -69,7 +74,7 @@ def write_result(
     UsageError
         If DICOM objects are asked for and cannot be made (see `check_dicom`).
     """
-    paths = check_outputs(out_dir, stem, overwrite=overwrite, dicom=dicom)
+    paths = check_outputs(out_dir, stem, overwrite=overwrite, dicom=dicom, markups=markups)
     volume, _ = result.labels.to_volume(image.data.shape, affine=image.affine, numbering=numbering)
     source = image.path.name if image.path else stem
     # Names, not paths: the folder may be moved or published.
@@ -82,6 +87,8 @@ def write_result(
         "csv": result.labels.to_csv().encode(),
         "result": _json(record),
     }
+    if markups:
+        contents["markups"] = encode_markups(result.labels, name=f"{stem}_discs", uncertain=result.uncertain)
     if dicom:
         from lookonce.report.dicom import dicom_objects
 
@@ -114,7 +121,9 @@ def check_dicom(image: SpineImage) -> DicomSource:
     return image.dicom
 
 
-def check_outputs(out_dir: str | Path, stem: str, *, overwrite: bool = False, dicom: bool = False) -> dict[str, Path]:
+def check_outputs(
+    out_dir: str | Path, stem: str, *, overwrite: bool = False, dicom: bool = False, markups: bool = False
+) -> dict[str, Path]:
     """Paths that `write_result` writes to, once it is sure that it may; call it before a long computation.
 
     Raises
@@ -123,7 +132,7 @@ def check_outputs(out_dir: str | Path, stem: str, *, overwrite: bool = False, di
         If a file is there already and `overwrite` is not set, or if the labels there were placed by hand: when their
         sidecar says ``GeneratedBy: Manual``, they are never replaced.
     """
-    paths = output_paths(out_dir, stem, dicom=dicom)
+    paths = output_paths(out_dir, stem, dicom=dicom, markups=markups)
     if placed_by_hand(paths["labels"]):
         raise OutputError(
             f"{paths['labels']}: was placed by hand (its sidecar says GeneratedBy: Manual) and is never overwritten; "
@@ -151,16 +160,21 @@ def placed_by_hand(labels: Path) -> bool:
     return any(isinstance(entry, dict) and str(entry.get("Name")).lower() == "manual" for entry in entries)
 
 
-def output_paths(out_dir: str | Path, stem: str, *, dicom: bool = False) -> dict[str, Path]:
-    """Paths of the ``labels``, ``sidecar``, ``csv`` and ``result`` files of one scan, and of its DICOM objects."""
+def output_paths(out_dir: str | Path, stem: str, *, dicom: bool = False, markups: bool = False) -> dict[str, Path]:
+    """Paths of the ``labels``, ``sidecar``, ``csv`` and ``result`` files of one scan, and of those asked for."""
     folder = Path(out_dir)
     labels = folder / f"{stem}{LABEL_ENDINGS[0]}"
-    return {
+    paths = {
         "labels": labels,
         "sidecar": folder / f"{label_stem(labels)}.json",
         "csv": folder / f"{stem}_discs.csv",
         "result": folder / f"{stem}_discs.json",
-    } | ({key: folder / f"{stem}_discs-{key}.dcm" for key in ("report", "picture")} if dicom else {})
+    }
+    if markups:
+        paths["markups"] = folder / f"{stem}_discs{MARKUPS_ENDING}"
+    if dicom:
+        paths |= {key: folder / f"{stem}_discs-{key}.dcm" for key in ("report", "picture")}
+    return paths
 
 
 def result_record(

@@ -139,6 +139,14 @@ def test_json_is_one_object_of_the_promised_shape(run, scan, phantom, tmp_path):
         assert 0.9 < disc["confidence"] <= 1
 
 
+def test_markups_for_slicer_name_the_same_discs_at_the_same_places(run, scan, tmp_path):
+    (record,) = run(scan, "-o", tmp_path / "out", "--markups", "--json").results
+    assert Path(record["outputs"]["markups"]).name == "sub-01_T2w_discs.mrk.json"
+    points = read_labels(record["outputs"]["markups"])
+    assert [disc.level.label for disc in points] == [disc["name"] for disc in record["discs"]]
+    assert points.points == pytest.approx(np.array([disc["world_mm"] for disc in record["discs"]]), abs=1e-3)
+
+
 def test_the_full_result_is_what_json_prints(run, scan, tmp_path):
     (record,) = run(scan, "-o", tmp_path / "out", "--json").results
     written = json.loads((tmp_path / "out" / "sub-01_T2w_discs.json").read_text())

@@ -12,6 +12,7 @@ import pytest
 from lookonce import evaluation, labeling
 from lookonce.errors import InputError, NothingFoundError, UsageError, WeightsError
 from lookonce.evaluation import Change, Selection, evaluate
+from lookonce.io.markups import encode_markups
 from lookonce.labeling import LabelResult
 from lookonce.landmarks import DiscLabels
 from lookonce.runtime import session, weights
@@ -122,6 +123,17 @@ def test_a_missing_prediction_counts_as_missed_and_is_named(tree, predictions):
     assert (case.strict.false_negatives, case.paper.false_negatives) == (6, 6)
     assert "sub-02_T2w" in case.problem
     assert values(result.rows[0])["certain_percent"] == pytest.approx(100 / 3)
+
+
+def test_markups_are_scored_where_there_is_no_label_file(tree, tmp_path):
+    write_prediction(tmp_path / "out", "sub-01_T2w", TRUTH)
+    for stem, shift in (("sub-01_T2w", 1), ("sub-02_T2w", 0), ("sub-03_T2w", 1)):
+        labels = DiscLabels.from_points({level + shift: np.array(point, float) for level, point in TRUTH.items()})
+        (tmp_path / "out" / f"{stem}_discs.mrk.json").write_bytes(encode_markups(labels, name=stem))
+    (tmp_path / "out" / "sub-03_T2w_discs.json").write_text(json.dumps({"discs": [], "uncertain": True}))
+    cases = {case.subject: case for case in evaluate(tmp_path / "out", [tree]).cases}
+    assert [cases[subject].strict.wrong_names for subject in PEOPLE] == [0, 0, 6]
+    assert [cases[subject].uncertain for subject in PEOPLE] == [None, None, True]
 
 
 def test_a_damaged_prediction_counts_as_missed_and_the_others_are_scored(tree, predictions):

@@ -54,6 +54,9 @@ def label(
     dicom: Annotated[
         bool, typer.Option("--dicom", help="For DICOM input: also a structured report and a picture for the PACS.")
     ] = False,
+    markups: Annotated[
+        bool, typer.Option("--markups", help="Also the points for 3D Slicer (.mrk.json), to look at and correct.")
+    ] = False,
     qc: Annotated[
         Path | None, typer.Option(metavar="DIR", file_okay=False, help="Add each scan to the QC page in this folder.")
     ] = None,
@@ -76,7 +79,7 @@ def label(
 
     session = DiscSession(find_model(model))
     guide = None if localizer is None else _label_localizer(localizer, session)
-    job = _Job(session, find_decoder(decoder), first_level, guide, volume, numbering, dicom, qc, overwrite)
+    job = _Job(session, find_decoder(decoder), first_level, guide, volume, numbering, dicom, markups, qc, overwrite)
     plan = plan_outputs(inputs, out)
     outcomes = _Outcomes()
     for number, (path, (folder, stem)) in enumerate(plan.items(), start=1):
@@ -138,6 +141,7 @@ class _Job:
     volume: int | None
     numbering: Numbering
     dicom: bool
+    markups: bool
     qc: Path | None
     overwrite: bool
 
@@ -155,7 +159,7 @@ class _Job:
         from lookonce.labeling import label as label_image
         from lookonce.results import check_dicom, check_outputs, result_record, write_result
 
-        check_outputs(folder, stem, overwrite=self.overwrite, dicom=self.dicom)
+        check_outputs(folder, stem, overwrite=self.overwrite, dicom=self.dicom, markups=self.markups)
         image = scan.read()
         if self.dicom:
             check_dicom(image)
@@ -174,6 +178,7 @@ class _Job:
             stem,
             numbering=self.numbering,
             dicom=self.dicom,
+            markups=self.markups,
             overwrite=self.overwrite,
             command=command,
         )

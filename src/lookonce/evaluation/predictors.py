@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from lookonce.errors import InputError, UsageError
 from lookonce.io.bids import read_labels
+from lookonce.io.markups import MARKUPS_ENDING
 from lookonce.io.nifti import SpineImage, label_stem
 from lookonce.landmarks import DiscLabels
 
@@ -44,10 +45,13 @@ class Prediction:
 def folder_predictor(folder: Path) -> Callable[[Path], Prediction]:
     """Reader of the label files below `folder`, by the stem of the image they belong to."""
     files = [path for path in sorted(folder.rglob("*.nii*")) if label_stem(path).endswith(PREDICTION_ENDINGS)]
+    markups = sorted(folder.rglob(f"*{MARKUPS_ENDING}"))
 
     def predict(image: Path) -> Prediction:
         stem = label_stem(image)
         found = [path for path in files if path.name.startswith(f"{stem}_")]
+        # Markups beside a label file repeat it.
+        found = found or [path for path in markups if path.name.startswith(f"{stem}_")]
         if not found:
             return Prediction(DiscLabels(), problem=f"no {stem}_*{PREDICTION_ENDINGS[0]}.nii.gz below {folder}")
         if len(found) > 1:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lookonce.errors import InputError
+from lookonce.io.markups import MARKUPS_ENDING, read_markups
 from lookonce.io.nifti import label_stem, read_volume
 from lookonce.landmarks import DiscLabels
 
@@ -166,13 +167,16 @@ def labelled_scans(root: str | Path) -> list[LabelledScan]:
 def read_labels(path: str | Path, *, numbering: str = "sct") -> DiscLabels:
     """Read a label file: one value a disc, rounded, as points in RAS+ world mm of the file's own affine.
 
-    The variant that a sidecar names decides what the disc above a sacrum, or above L1, is called.
+    The variant that a sidecar names decides what the disc above a sacrum, or above L1, is called. Markups of 3D Slicer
+    (``.mrk.json``) are read, too: they name their discs.
 
     Raises
     ------
     InputError
         If the file cannot be read or is no NIfTI image, or its sidecar is no JSON object.
     """
+    if Path(path).name.endswith(MARKUPS_ENDING):
+        return read_markups(path)
     image = read_volume(path)
     labels = DiscLabels.from_volume(image.data, affine=image.affine, numbering=numbering)
     variant = read_sidecar(path).get("Variant")
