@@ -32,6 +32,7 @@ RGB = np.zeros(SHAPE, dtype=[("R", "u1"), ("G", "u1"), ("B", "u1")])
 BAD_FILES = {
     "missing file": (lambda path: None, "no such file; check the name"),
     "folder": (lambda path: path.mkdir(), "is a folder, not a NIfTI file"),
+    "pipe": (lambda path: os.mkfifo(path), "is a pipe or a device"),
     "empty file": (lambda path: path.write_bytes(b""), r"is empty \(0 bytes\); copy it again"),
     "truncated gzip": (truncated, r"the file ends after 0\.\d of 0\.4 MB; copy it again"),
     "damaged gzip": (flipped, "gzip data are damaged .*; copy it again|the file ends after"),

@@ -111,8 +111,10 @@ def _check_readable(path: Path) -> None:
     # Permission to look into the folder may be missing too, so nothing here may raise an OSError of its own.
     if os.path.isdir(path):
         raise InputError(f"{path}: is a folder, not a NIfTI file; name the file in it")
-    if os.path.exists(path):
+    if os.path.isfile(path):
         return
+    if os.path.exists(path):
+        raise InputError(f"{path}: is a pipe or a device, which may never end; write it to a file first")
     if not os.path.islink(path):
         folder = path.parent
         if os.path.isdir(folder) and not os.access(folder, os.X_OK):

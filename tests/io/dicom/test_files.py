@@ -179,6 +179,21 @@ def test_a_folder_without_scans_says_what_is_there(tmp_path):
     assert "it is empty" in refusal(tmp_path)
     (tmp_path / "notes.txt").write_text("no scan " * 40)
     assert "1 files that are no DICOM" in refusal(tmp_path)
+    assert "`lookonce cohort`" in refusal(tmp_path)
+
+
+def test_a_file_that_may_not_be_read_is_told_and_the_rest_read(folder, monkeypatch):
+    read = Path.open
+
+    def forbidden(path, *words):
+        if path.name == "IM0002":
+            raise PermissionError(13, "Permission denied")
+        return read(path, *words)
+
+    monkeypatch.setattr(Path, "open", forbidden)
+    found = find_scans(folder)
+    assert any("IM0002: cannot be read (Permission denied)" in line for line in found.left)
+    assert found.scans[0].read().data.shape[2] == 2
 
 
 def test_noise_is_no_dicom(tmp_path):

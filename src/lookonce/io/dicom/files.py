@@ -96,6 +96,8 @@ def is_dicom(path: str | Path) -> bool:
     path = Path(path)
     if path.is_dir():
         return True
+    if not path.is_file():
+        return False  # reading it as NIfTI says what is wrong; a pipe would block here
     try:
         with path.open("rb") as file:
             start = file.read(_START_BYTES)
@@ -189,7 +191,11 @@ def _unzipped(path: Path) -> list[DicomFile]:
 def _sifted(files: Iterator[DicomFile] | list[DicomFile]) -> tuple[list[DicomFile], int]:
     found, others = [], 0
     for file in files:
-        if file.looks_like_dicom():
+        try:
+            is_wanted = file.looks_like_dicom()
+        except InputError:
+            is_wanted = True  # reading its header says what is wrong with it, and stops no other
+        if is_wanted:
             found.append(file)
         else:
             others += 1

@@ -138,6 +138,11 @@ def read_study(path: str | Path, *, volume: int | None = None, as_localizer: boo
         _add_series(study, path, members, doubts, volume=volume, as_localizer=as_localizer)
     _tell_apart(study)
     study.left += doubts
+    if others and not headers and not doubts:
+        raise InputError(
+            f"{path}: holds no MR series that can be labelled: {others} files that are no DICOM; name NIfTI files "
+            "one by one, or give a BIDS data set to `lookonce cohort`"
+        )
     if not study.scans:
         there = study.left + ([f"{others} files that are no DICOM"] if others else [])
         raise InputError(f"{path}: holds no MR series that can be labelled: {'; '.join(there) or 'it is empty'}")
