@@ -16,6 +16,10 @@ def double_or_die(number: int, deadly: int) -> int:
     return 2 * number
 
 
+def always_die(number: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def complain(number: int) -> int:
     raise ValueError(f"{number}")
 

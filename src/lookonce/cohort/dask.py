@@ -5,9 +5,12 @@ Workers read and write the study's folders themselves, so both must be on a file
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from importlib import import_module
 from pathlib import Path
+from queue import Empty, Queue
 from typing import Any
 
 from lookonce import __version__
@@ -17,7 +20,9 @@ from lookonce.errors import LookOnceError, UsageError
 #: How long to wait for a scheduler to answer, and for its first worker.
 CONNECT_SECONDS = 30
 FIRST_WORKER_SECONDS = 300
-#: Classes of dask-jobqueue by the name that its configuration gives them.
+#: After how long without a result to see whether there are workers at all.
+SILENCE_SECONDS = 60
+#: Clusters of dask-jobqueue by the name that its configuration gives them; its `local` is there to try things out.
 BATCH_SYSTEMS = {
     "slurm": "SLURMCluster",
     "pbs": "PBSCluster",
@@ -55,31 +60,68 @@ class DaskEngine:
         Raises
         ------
         ClusterError
-            If the scheduler is lost on the way.
+            If the scheduler or all of its workers are lost on the way.
         """
-        from concurrent.futures import CancelledError
+        # Dask blames a worker's death on all tasks that were with it: each of those it gave up is tried by itself.
+        suspects = []
+        for task, result in self._done(work, tasks):
+            if isinstance(result, WorkerLostError):
+                suspects.append(task)
+            else:
+                yield task, result
+        for task in suspects:
+            yield from self._done(work, [task])
 
-        from distributed import KilledWorker, as_completed
-
+    def _done(
+        self, work: Callable[[Task], Result], tasks: Iterable[Task]
+    ) -> Iterator[tuple[Task, Result | WorkerLostError]]:
+        """Tasks with their results as they become ready, and with an error where Dask has given up."""
         given = {self.client.submit(work, task, pure=False): task for task in tasks}
-        for future in as_completed(given):
-            task = given.pop(future)
+        ready: Queue[Any] = Queue()
+        for future in given:
+            future.add_done_callback(ready.put)
+        while given:
             try:
-                yield task, future.result()
-            except KilledWorker:
-                yield (
-                    task,
-                    WorkerLostError(
-                        "several workers died over it (out of memory, or killed?); give them more memory, then "
-                        "run again with --retry-failed"
-                    ),
-                )
-            except (CancelledError, OSError) as error:
-                raise ClusterError(
-                    f"the Dask scheduler is lost ({type(error).__name__}); start it and run the same command again: it "
-                    "continues"
-                ) from None
-            future.release()
+                future = ready.get(timeout=SILENCE_SECONDS)
+            except Empty:
+                self._check_that_workers_are_left()
+            else:
+                yield given.pop(future), _outcome(future)
+                future.release()
+
+    def _check_that_workers_are_left(self) -> None:
+        try:
+            self.client.wait_for_workers(1, timeout=FIRST_WORKER_SECONDS)
+        except TimeoutError:
+            raise ClusterError(
+                f"no Dask worker is left, and none came within {FIRST_WORKER_SECONDS} s; start some and run the same "
+                "command again: it continues"
+            ) from None
+        except OSError as error:
+            raise _scheduler_lost(error) from None
+
+
+def _outcome(future: Any) -> Any:
+    """What a finished piece of work gave, or the error to report where Dask has given it up."""
+    from concurrent.futures import CancelledError
+
+    from distributed import KilledWorker
+
+    try:
+        return future.result()
+    except KilledWorker:
+        return WorkerLostError(
+            "several workers died over it (out of memory, or killed?); give them more memory, then run again with "
+            "--retry-failed"
+        )
+    except (CancelledError, OSError) as error:
+        raise _scheduler_lost(error) from None
+
+
+def _scheduler_lost(error: BaseException) -> ClusterError:
+    return ClusterError(
+        f"the Dask scheduler is lost ({type(error).__name__}); start it and run the same command again: it continues"
+    )
 
 
 @contextmanager
@@ -124,13 +166,40 @@ def connected(*, scheduler: str | None, cluster: Path | None, jobs: int, shared_
 def _batch_jobs(path: Path, jobs: int) -> Iterator[Any]:
     """A cluster of the jobs that a configuration file of dask-jobqueue describes; they end with the block."""
     import dask
-    import dask_jobqueue
+
+    name, options = _read_configuration(path)
+    # A module each: dask-jobqueue's own face leaves out `local`.
+    kind = getattr(import_module(f"dask_jobqueue.{name}"), BATCH_SYSTEMS[name])
+    program = kind.job_cls.submit_command
+    if program and not shutil.which(program):
+        raise UsageError(f"{path}: {name} jobs are started with {program}, which is not here; run this on a login node")
+    # Set for as long as the cluster is: each job reads it anew.
+    with dask.config.set({f"jobqueue.{name}.{key}": value for key, value in options.items()}):
+        try:
+            cluster = kind()
+        except (TypeError, ValueError, OSError, RuntimeError) as error:
+            raise UsageError(f"{path}: {name} cannot be started so ({_first_line(error)})") from None
+        with cluster:
+            cluster.scale(jobs=jobs)
+            yield cluster
+
+
+def _read_configuration(path: Path) -> tuple[str, dict[str, Any]]:
+    """Name of the one batch system in a configuration file, and its options.
+
+    Raises
+    ------
+    UsageError
+        If there is not one, or an option that dask-jobqueue does not know: it would pass over it without a word.
+    """
+    import dask
+    import dask_jobqueue  # noqa: F401  brings the options that there are
     import yaml
 
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise UsageError(f"{path}: cannot be read as YAML ({_first_line(error)})") from None
+        raise UsageError(f"{path}: cannot be read as YAML ({' '.join(str(error).split())}); mend it") from None
     systems = content.get("jobqueue") if isinstance(content, dict) else None
     if not isinstance(systems, dict) or len(systems) != 1 or not systems.keys() <= BATCH_SYSTEMS.keys():
         raise UsageError(
@@ -138,15 +207,13 @@ def _batch_jobs(path: Path, jobs: int) -> Iterator[Any]:
             "configuration does"
         )
     ((name, options),) = systems.items()
-    # Set for as long as the cluster is: each job reads it anew.
-    with dask.config.set({f"jobqueue.{name}.{key}": value for key, value in (options or {}).items()}):
-        try:
-            cluster = getattr(dask_jobqueue, BATCH_SYSTEMS[name])()
-        except (TypeError, ValueError, OSError) as error:
-            raise UsageError(f"{path}: {name} cannot be started so ({_first_line(error)})") from None
-        with cluster:
-            cluster.scale(jobs=jobs)
-            yield cluster
+    if not isinstance(options, dict):
+        raise UsageError(f"{path}: {name} should have options below it, such as cores: 4 and memory: 8GB")
+    known = dask.config.get(f"jobqueue.{name}")
+    unknown = [key for key in options if str(key).replace("_", "-") not in known]
+    if unknown:
+        raise UsageError(f"{path}: {name} has no option {unknown[0]!r}; there are {', '.join(sorted(known))}")
+    return name, options
 
 
 def _check_workers(client: Any, shared_folder: Path) -> None:
