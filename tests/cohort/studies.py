@@ -49,12 +49,14 @@ class Labeller:
     ----------
     says : dict of str to Alone
     fails : set of str
+    warns : dict of str to list of str
     calls : list of str
         The scans that it was given.
     """
 
     says: dict[str, Alone] = field(default_factory=dict)
     fails: set[str] = field(default_factory=set)
+    warns: dict[str, list[str]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
 
     def __call__(self, image, *, model, localizer=None) -> LabelResult:
@@ -65,7 +67,15 @@ class Labeller:
         if localizer is not None:
             return LabelResult(localizer.labels, localizer.level_shift, localizer.uncertain, model=MODEL)
         told = self.says.get(stem, alone(range(3, 9)))
-        return LabelResult(told.labels, told.level_shift, told.uncertain, "C2", seconds=len(self.calls), model=MODEL)
+        return LabelResult(
+            told.labels,
+            told.level_shift,
+            told.uncertain,
+            "C2",
+            warnings=self.warns.get(stem, []),
+            seconds=len(self.calls),
+            model=MODEL,
+        )
 
 
 @dataclass(frozen=True)

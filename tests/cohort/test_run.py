@@ -7,7 +7,10 @@ import errno
 import hashlib
 import json
 import os
+import re
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -17,6 +20,8 @@ from tests.cohort.studies import alone, backwards, in_order, results
 from lookonce.cohort.engines import WorkerLostError
 from lookonce.cohort.run import label_study, summarise_study
 from lookonce.errors import OutputError
+from lookonce.io.bids import read_labels
+from lookonce.report.locking import folder_lock
 
 STEMS = ("sub-01_T1w", "sub-01_T2w", "sub-02_T2w", "sub-03_T2w")
 
@@ -27,7 +32,7 @@ def table(path) -> list[dict[str, str]]:
 
 
 def summarise(told) -> None:
-    summarise_study(told.job, told.study())
+    summarise_study(told.job, told.study(), whole=told.study())
 
 
 @pytest.fixture
@@ -174,6 +179,110 @@ def test_a_scan_whose_worker_dies_is_a_failure_of_that_scan(study):
     assert study.labeller.calls == ["sub-02_T2w"]
 
 
+def test_the_scan_over_which_workers_die_costs_its_session_nothing_else(study):
+    deaths = []
+
+    def engine(work, tasks):
+        for task in tasks:
+            if "sub-01_T1w" in [scan.stem for scan in task.scans] and not _is_known(study, "sub-01_T1w"):
+                deaths.append(task)
+                yield task, WorkerLostError("died")
+            else:
+                yield task, work(task)
+
+    states = {**dict.fromkeys(STEMS, "done"), "sub-01_T1w": "failed"}
+    assert study.run(engine) == states
+    assert study.run(engine) == states
+    assert study.labeller.calls.count("sub-01_T2w") == 1
+    assert len(deaths) == 2
+    row = next(row for row in table(study.out / "manifest.tsv") if row["state"] == "failed")
+    assert (row["scan"], row["kind"], row["message"]) == (
+        "sub-01_T1w",
+        "worker-lost",
+        "sub-01/anat/sub-01_T1w.nii.gz: died",
+    )
+
+
+def _is_known(study, stem: str) -> bool:
+    return bool(list((study.out / ".lookonce").rglob(f"{stem}.json")))
+
+
+def test_a_remedy_that_only_single_scans_have_is_told_as_a_study_has_it(study):
+    scan = nib.load(study.image("sub-02_T2w"))
+    nib.save(nib.Nifti1Image(np.stack([scan.get_fdata()] * 3, axis=-1), scan.affine), study.image("sub-02_T2w"))
+    study.labeller.warns = {"sub-03_T2w": ["the numbering is uncertain (60 %); check it, or give --first-level"]}
+    assert study.run()["sub-02_T2w"] == "failed"
+    (failed,) = (row for row in table(study.out / "manifest.tsv") if row["state"] == "failed")
+    assert "3 volumes" in failed["message"]
+    assert "(0 to 2) into a file of its own, or leave this one out with --exclude" in failed["message"]
+    warnings = json.loads((study.out / "sub-03/anat/sub-03_T2w_discs.json").read_text())["warnings"]
+    assert any("GeneratedBy: Manual" in warning for warning in warnings)
+    summarise(study)
+    for path in (path for path in study.out.rglob("*") if path.suffix in (".json", ".tsv", ".html")):
+        assert not re.search("--(volume|first-level|localizer)", path.read_text()), path
+
+
+def test_markups_come_with_the_results_and_go_when_those_change_without_them(study):
+    study.run(job=replace(study.job, markups=True))
+    (markups,) = study.out.rglob("sub-02_T2w_discs.mrk.json")
+    assert len(read_labels(markups)) == 6
+    study.run()
+    assert markups.exists()
+    assert len(study.labeller.calls) == len(STEMS)
+    study.image("sub-02_T2w").write_bytes(study.image("sub-01_T2w").read_bytes())
+    study.run()
+    assert not markups.exists()
+    study.run(job=replace(study.job, markups=True))
+    assert markups.exists()
+
+
+def test_the_manifest_tells_of_every_scan_where_the_table_tells_of_some(study):
+    study.run()
+    summarise_study(study.job, study.study().part(["03"]), whole=study.study())
+    assert {row["scan"] for row in table(study.out / "group_discs.tsv")} == {"sub-03_T2w"}
+    assert [row["scan"] for row in table(study.out / "manifest.tsv")] == sorted(STEMS)
+
+
+def test_what_another_call_may_take_for_a_leftover_is_written_under_its_lock(study, monkeypatch):
+    move, free = os.replace, []
+
+    def replacing(part, path):
+        if path.parent == study.out and path.suffix in (".tsv", ".json", ".md"):
+            try:
+                with folder_lock(study.out / ".lookonce", patience=0):
+                    free.append(path.name)
+            except OutputError:
+                pass
+        return move(part, path)
+
+    monkeypatch.setattr("os.replace", replacing)
+    study.run()
+    summarise(study)
+    assert free == []
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are text there")
+def test_names_that_are_no_text_stop_nothing(study):
+    for suffix in (b"T1w", b"T2w"):
+        path = os.fsencode(study.root) + b"/sub-m\xfcller/anat/sub-m\xfcller_" + suffix + b".nii.gz"
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        Path(os.fsdecode(path)).write_bytes(b"" if suffix == b"T1w" else study.image("sub-02_T2w").read_bytes())
+    states = study.run()
+    assert [state for stem, state in states.items() if "ller" in stem] == ["failed", "done"]
+    summarise(study)
+    calls = list(study.labeller.calls)
+    assert study.run() == states
+    assert study.labeller.calls == calls
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+def test_a_pipe_called_like_a_scan_is_a_failure_and_blocks_nothing(study):
+    study.image("sub-02_T2w").unlink()
+    os.mkfifo(study.root / "sub-02/anat/sub-02_T2w.nii.gz")
+    assert study.run()["sub-02_T2w"] == "failed"
+    assert "is a pipe or a device" in (study.out / "manifest.tsv").read_text()
+
+
 def test_neither_order_nor_restarts_change_a_byte(study, tmp_path):
     study.run()
     summarise(study)
@@ -182,7 +291,7 @@ def test_neither_order_nor_restarts_change_a_byte(study, tmp_path):
     part = study.study().part(["03"])
     label_study(job, part, in_order, whole=study.study())
     study.run(backwards, job)
-    summarise_study(job, study.study())
+    summarise_study(job, study.study(), whole=study.study())
     assert results(job.out_dir) == once
 
 
@@ -194,7 +303,9 @@ def test_killed_at_any_write_it_goes_on_and_leaves_the_same(study, tmp_path):
     once = results(study.out)
     job = replace(study.job, out_dir=tmp_path / "killed")
     kills = 0
-    while not _ends(lambda: (study.run(job=job), summarise_study(job, study.study())), writes=3 + 7 * kills):
+    while not _ends(
+        lambda: (study.run(job=job), summarise_study(job, study.study(), whole=study.study())), writes=3 + 7 * kills
+    ):
         kills += 1
         for path in job.out_dir.rglob("*.json"):
             json.loads(path.read_text())  # whole, or not there
@@ -241,6 +352,43 @@ def test_a_full_disk_fails_what_it_must_and_the_next_run_goes_on(study, monkeypa
     assert not list(study.out.rglob("*.part"))
     assert set(study.run().values()) == {"done"}
     assert sorted(study.labeller.calls).count("sub-01_T2w") == 1
+
+
+@pytest.mark.parametrize("write", [1, 3, 5, 6, 8])
+def test_a_disk_that_is_full_for_a_while_leaves_no_half_file_and_costs_one_scan_until_the_next_run(
+    study, monkeypatch, write
+):
+    sync, left = os.fsync, [10**6]
+
+    def full(descriptor):
+        left[0] -= 1
+        if left[0] <= 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(descriptor)
+
+    def engine(work, tasks):
+        for task in tasks:
+            left[0] = write if task.name == "sub-02" else 10**6
+            yield task, work(task)
+
+    monkeypatch.setattr("os.fsync", full)
+    assert study.run(engine) == {**dict.fromkeys(STEMS, "done"), "sub-02_T2w": "failed"}
+    assert not list(study.out.rglob("*.part"))
+    assert all(_is_whole(path) for path in study.out.rglob("*"))
+    row = next(row for row in table(study.out / "manifest.tsv") if row["state"] == "failed")
+    assert row["kind"] == "unwritable"
+    assert "No space left on device" in row["message"]
+    assert study.run() == dict.fromkeys(STEMS, "done")
+    assert study.labeller.calls == [*sorted(STEMS), "sub-02_T2w"]
+    other = replace(study.job, out_dir=study.out.with_name("other"))
+    study.run(job=other)
+    assert results(other.out_dir) == results(study.out)
+
+
+def _is_whole(path) -> bool:
+    if path.suffix == ".json":
+        return bool(json.loads(path.read_text()))
+    return path.suffix != ".gz" or nib.load(path).get_fdata().size > 0
 
 
 def test_a_folder_that_cannot_be_written_fails_its_scans_and_no_other(study):

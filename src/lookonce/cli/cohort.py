@@ -82,6 +82,9 @@ Cluster = Annotated[
     ),
 ]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try scans again that failed before.")]
+Markups = Annotated[
+    bool, typer.Option("--markups", help="Also each scan's points for 3D Slicer (.mrk.json), to look at and correct.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what there is to do, and write nothing.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
@@ -133,6 +136,7 @@ def cohort(
     scheduler: Scheduler = None,
     cluster: Cluster = None,
     retry_failed: RetryFailed = False,
+    markups: Markups = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -153,7 +157,15 @@ def cohort(
     study = whole.part(participant_label or [], session_label or [])
     jobs = jobs or _cores()
     threads = max(1, _cores() // jobs) if engine == "local" else 1
-    job = make_job(bids_dir, out_dir, model=model, suffixes=suffixes, threads=threads, retry_failed=retry_failed)
+    job = make_job(
+        bids_dir,
+        out_dir,
+        model=model,
+        suffixes=suffixes,
+        threads=threads,
+        retry_failed=retry_failed,
+        markups=markups,
+    )
     outputs: dict[str, Path] = {}
     if dry_run or Level.PARTICIPANT not in levels:
         found = survey(job, study).standings
@@ -161,7 +173,7 @@ def cohort(
         with _engine(job, engine, scheduler, cluster, jobs) as workers:
             found = label_study(job, study, workers, whole=whole, report=_report)
     if Level.GROUP in levels and not dry_run:
-        outputs = summarise_study(job, study)
+        outputs = summarise_study(job, study, whole=whole)
     _tell(found, outputs, as_json=as_json, dry_run=dry_run, retry_failed=retry_failed)
 
 

@@ -22,7 +22,8 @@ from lookonce.cohort.agreement import Alone, Verdict
 from lookonce.cohort.plan import CONTRASTS, Session, Study
 from lookonce.errors import OutputError
 from lookonce.io.bids import Scan
-from lookonce.io.files import write_text
+from lookonce.io.files import write_files
+from lookonce.report.locking import folder_lock
 from lookonce.results import output_paths, placed_by_hand
 
 #: Folder of the records in OUT_DIR.
@@ -107,6 +108,8 @@ class Job:
         Threads inside the network.
     retry_failed : bool
         Work on scans that failed before, too.
+    markups : bool
+        Write 3D Slicer's markups of every scan, too.
     command : str
         The call, for the sidecars, without what does not change the results.
     """
@@ -117,6 +120,7 @@ class Job:
     sha256: str
     threads: int = 1
     retry_failed: bool = False
+    markups: bool = False
     command: str = "lookonce cohort BIDS_DIR OUT_DIR participant"
 
     @property
@@ -134,7 +138,7 @@ class Job:
 
     def outputs(self, scan: Scan) -> dict[str, Path]:
         """Paths of a scan's results."""
-        return output_paths(self.out_dir / scan.place, scan.stem)
+        return output_paths(self.out_dir / scan.place, scan.stem, markups=self.markups)
 
 
 @dataclass(frozen=True)
@@ -172,7 +176,9 @@ def read_record(job: Job, scan: Scan) -> Record | None:
 
 def write_record(job: Job, scan: Scan, record: Record) -> None:
     """Write a scan's record; it comes last, after the files that it vouches for."""
-    write_text(job.record_path(scan), record.model_dump_json(indent=1) + "\n")
+    # Not pydantic's own JSON: it ends in an error where a file's name is no text.
+    text = json.dumps(record.model_dump(), indent=1, ensure_ascii=False)
+    write_files({job.record_path(scan): (text + "\n").encode(errors="replace")})
 
 
 def _current(job: Job, scan: Scan) -> tuple[Record | None, str]:
@@ -262,15 +268,17 @@ def write_manifest(out_dir: Path, found: Mapping[Scan, Standing]) -> Path:
         for scan, standing in found.items()
     )
     path = out_dir / MANIFEST
-    write_text(path, tsv(MANIFEST_COLUMNS, rows))
+    # Other calls remove, under this lock, what they take for leftovers of killed ones.
+    with folder_lock(out_dir / RECORDS):
+        write_files({path: tsv(MANIFEST_COLUMNS, rows)})
     return path
 
 
-def tsv(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+def tsv(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> bytes:
     """A BIDS table: tabs between cells, ``n/a`` where there is nothing to say."""
     text = io.StringIO()
     writer = csv.writer(text, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_NONE, quotechar=None)
     writer.writerow(columns)
     for row in rows:
         writer.writerow([" ".join(cell.split()) or "n/a" for cell in row])
-    return text.getvalue()
+    return text.getvalue().encode(errors="backslashreplace")  # a file's name need not be text

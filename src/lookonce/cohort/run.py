@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -70,6 +70,7 @@ def make_job(
     suffixes: tuple[str, ...],
     threads: int = 1,
     retry_failed: bool = False,
+    markups: bool = False,
 ) -> Job:
     """What to do to every session of a study.
 
@@ -88,7 +89,7 @@ def make_job(
     name = os.path.abspath(model) if model.endswith(".onnx") else model
     # What the sidecars tell is the same for every way to run the study.
     call = f"lookonce cohort BIDS_DIR OUT_DIR participant --suffix {' '.join(suffixes)} --model {Path(model).name}"
-    return Job(bids_dir, out_dir, name, found.card.sha256, threads, retry_failed, call)
+    return Job(bids_dir, out_dir, name, found.card.sha256, threads, retry_failed, markups, call)
 
 
 def label_study(
@@ -121,8 +122,7 @@ def label_study(
     told = started
     unwritable: dict[Scan, Standing] = {}
     in_a_row = 0
-    for session, outcome in engine(partial(label_session, job=job), todo):
-        records = _lost(job, session, outcome) if isinstance(outcome, WorkerLostError) else outcome
+    for records in _worked_on(job, todo, engine):
         for scan, record in records.items():
             done += 1
             report(Progress(done, total, scan, record, (time.monotonic() - started) / done * (total - done)))
@@ -139,8 +139,16 @@ def label_study(
     return {scan: found[scan] for scan in sorted([*study.scans, *study.excluded])}
 
 
-def summarise_study(job: Job, study: Study) -> dict[str, Path]:
+def summarise_study(job: Job, study: Study, *, whole: Study) -> dict[str, Path]:
     """Write the manifest, the group table and the QC page of a study; returns their paths.
+
+    Parameters
+    ----------
+    job : Job
+    study : Study
+        What the table and the page tell of.
+    whole : Study
+        What the manifest tells of.
 
     Raises
     ------
@@ -153,7 +161,7 @@ def summarise_study(job: Job, study: Study) -> dict[str, Path]:
     found = survey(job, study).standings
     shown = {scan: standing for scan, standing in found.items() if standing.state not in ("pending", "excluded")}
     return {
-        "manifest": write_manifest(job.out_dir, found),
+        "manifest": write_manifest(job.out_dir, survey(job, whole).standings),
         "table": write_table(job, found),
         "qc": rebuild_page(job.out_dir / QC_FOLDER, {card_file(scan.stem, scan.file.as_posix()) for scan in shown}),
     }
@@ -198,12 +206,31 @@ def _prepare(job: Job) -> None:
         with folder_lock(records):
             for name in ("dataset_description", ".bidsignore", "README", Path(MANIFEST).stem, "group_discs"):
                 remove_leftovers(job.out_dir, name)
-            remove_leftovers(job.out_dir / QC_FOLDER, "index.html")
             write_dataset_files(job.out_dir, job.bids_dir)
     except OSError as error:
         raise OutputError(
             f"{job.out_dir}: cannot be written ({error.strerror or error}); free space or choose another folder"
         ) from None
+
+
+def _worked_on(job: Job, todo: Iterable[Session], engine: Engine) -> Iterator[dict[Scan, Record]]:
+    """Records of each session as it is done; where workers die over one, the scan to blame is found and left out."""
+    lost = []
+    for session, outcome in engine(partial(label_session, job=job), todo):
+        if not isinstance(outcome, WorkerLostError):
+            yield outcome
+        elif len(session.scans) == 1:
+            yield _lost(job, session, outcome)
+        else:
+            lost.append(session)
+    alone = [Session((scan,)) for session in lost for scan in session.scans]
+    for session, outcome in engine(partial(label_session, job=job), alone):
+        if isinstance(outcome, WorkerLostError):
+            _lost(job, session, outcome)
+    # Those that have failed now are not tried again, whatever was asked for.
+    job = replace(job, retry_failed=False)
+    for session, outcome in engine(partial(label_session, job=job), lost):
+        yield _lost(job, session, outcome) if isinstance(outcome, WorkerLostError) else outcome
 
 
 def _lost(job: Job, session: Session, error: WorkerLostError) -> dict[Scan, Record]:

@@ -18,6 +18,7 @@ import numpy as np
 from lookonce.cohort.agreement import Alone, Verdict, number_together
 from lookonce.cohort.manifest import PASSING, RECORDS, Job, Record, Stamp, company_of, read_record, write_record
 from lookonce.cohort.plan import Session
+from lookonce.cohort.remedies import for_study
 from lookonce.errors import LookOnceError, OutputError, UsageError, WeightsError, about
 from lookonce.io.bids import Scan, read_labels
 from lookonce.io.files import remove_leftovers
@@ -168,8 +169,8 @@ def _session(model: str, threads: int) -> DiscSession:
 
 
 def _relative(error: LookOnceError, job: Job) -> LookOnceError:
-    """The same error with the scan's path within the data set, as the tables name it."""
-    return type(error)(str(error).replace(f"{job.bids_dir}{os.sep}", ""))
+    """The same error with the scan's path within the data set, as the tables name it, and a remedy for a study."""
+    return type(error)(for_study(str(error).replace(f"{job.bids_dir}{os.sep}", "")))
 
 
 def _finish(scan: Scan, record: Record, look: _Look | None, job: Job) -> Record:
@@ -203,7 +204,7 @@ def _as_numbered(result: LabelResult, verdict: Verdict) -> LabelResult:
         result,
         uncertain=result.uncertain or bool(verdict.disagrees),
         counted_from=f"{verdict.station} of the same session" if verdict.localizer else result.counted_from,
-        warnings=[*verdict.disagrees, *result.warnings],
+        warnings=[*verdict.disagrees, *map(for_study, result.warnings)],
     )
 
 
@@ -211,23 +212,31 @@ def _written(scan: Scan, record: Record, result: LabelResult, grid: SpineImage |
     """Write the files of a result (its card alone without a grid); the record of a failure where that fails."""
     try:
         if grid is not None:
+            if not job.markups:
+                _every_output(scan, job)["markups"].unlink(missing_ok=True)  # of an earlier content
             write_result(
                 grid,
                 result,
                 job.out_dir / scan.place,
                 scan.stem,
+                markups=job.markups,
                 overwrite=True,
                 command=job.command,
                 provenance=_provenance(scan, record),
             )
         elif record.state == "failed" and record.kind not in PASSING:
-            _remove_outputs(job.outputs(scan))
+            _remove_outputs(_every_output(scan, job))
         # Without the time, which is no property of the scan: the page is the same however often a run was interrupted.
         shown = replace(result, seconds=0.0)
         write_card(job.out_dir / QC_FOLDER, name=scan.stem, source=scan.file.as_posix(), result=shown)
     except (OutputError, OSError) as error:
         return record.model_copy(update={"state": "failed", "kind": OutputError.kind, "message": str(error)})
     return record
+
+
+def _every_output(scan: Scan, job: Job) -> dict[str, Path]:
+    """Paths of what any run may have written of a scan."""
+    return replace(job, markups=True).outputs(scan)
 
 
 def _remove_outputs(outputs: dict[str, Path]) -> None:
@@ -251,7 +260,9 @@ def _placed(image: SpineImage) -> bool:
 
 
 def _sha256(path: Path) -> str:
-    """Checksum of a file; empty where it cannot be read."""
+    """Checksum of a file; empty where it cannot be read, or is a pipe, which would block."""
+    if not path.is_file():
+        return ""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from lookonce.cohort.manifest import Job, Standing, contrast_of, read_record, tsv
+from lookonce.cohort.manifest import RECORDS, Job, Standing, contrast_of, read_record, tsv
 from lookonce.errors import InputError
 from lookonce.io.bids import Scan
 from lookonce.io.files import write_files
+from lookonce.report.locking import folder_lock
 
 TABLE = "group_discs.tsv"
 #: Columns and what they hold, as the table's own sidecar tells it.
@@ -49,7 +50,9 @@ def write_table(job: Job, standings: Mapping[Scan, Standing]) -> Path:
     path = job.out_dir / TABLE
     rows = (row for scan, standing in standings.items() for row in _rows(job, scan, standing))
     columns = json.dumps(COLUMNS, indent=1) + "\n"
-    write_files({path: tsv(COLUMNS, rows).encode(), path.with_suffix(".json"): columns.encode()})
+    content = tsv(COLUMNS, rows)
+    with folder_lock(job.out_dir / RECORDS):  # see `write_manifest`
+        write_files({path: content, path.with_suffix(".json"): columns.encode()})
     return path
 
 

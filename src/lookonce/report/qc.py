@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from lookonce import __version__
 from lookonce.errors import OutputError
-from lookonce.io.files import write_files, write_text
+from lookonce.io.files import remove_leftovers, write_files, write_text
 from lookonce.labeling import LabelResult
 from lookonce.report.card import Card
 from lookonce.report.locking import folder_lock
@@ -141,6 +141,7 @@ def rebuild(folder: Path, only: Collection[str] | None = None) -> Path:
     serves all whose cards were there by then.
     """
     page = folder / "index.html"
+    remove_leftovers(folder, page.name)
     paths = [path for path in sorted((folder / "cards").glob("*.json")) if only is None or path.name in only]
     stamp = _stamp(paths)
     if _stands_in(page, stamp):
