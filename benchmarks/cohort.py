@@ -14,10 +14,12 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -26,7 +28,9 @@ from rich.table import Table
 
 ROOT = Path(__file__).resolve().parents[1]
 SUFFIXES = ("T1w", "T2w", "PDw", "T2starw")
-PARTS = ("speed", "kills", "dask", "memory")
+PARTS = ("speed", "kills", "dask")
+#: Numbers of finished scans at which to tell the memory used so far.
+MEMORY_AT = (10, 100, 200)
 
 
 def main() -> None:
@@ -46,8 +50,6 @@ def main() -> None:
             _kills(cohort, work, undisturbed, options)
         if "dask" in options.parts:
             _dask(cohort, work, undisturbed, options.count)
-        if "memory" in options.parts:
-            _memory(cohort, work, options.count)
 
 
 def _options() -> argparse.Namespace:
@@ -88,7 +90,7 @@ class Cohort:
     def __init__(self, data: Path, model: str) -> None:
         self.data, self.model = data, model
 
-    def start(self, out: Path, *words: object, stderr: int = subprocess.PIPE) -> subprocess.Popen[str]:
+    def start(self, out: Path, *words: object) -> subprocess.Popen[str]:
         """Start it, in a group of processes of its own."""
         call = [
             sys.executable,
@@ -106,19 +108,57 @@ class Cohort:
             [*map(str, call), "--suffix", *SUFFIXES, *map(str, words)],
             env=_environment(),
             stdout=subprocess.DEVNULL,
-            stderr=stderr,
+            stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
         )
 
-    def run(self, out: Path, *words: object) -> float:
-        """Run it to its end; seconds."""
+    def run(self, out: Path, *words: object) -> tuple[float, list[Peaks]]:
+        """Run it to its end; seconds, and the memory used so far at each scan that was reported."""
         started = time.perf_counter()
         process = self.start(out, *words)
-        _, complaints = process.communicate()
-        if process.returncode not in (0, 1, 3) or not (out / "manifest.tsv").exists():  # 1, 3: scans that failed
+        assert process.stderr is not None
+        complaints, at_scan = "", []
+        with _sampled(process.pid) as peaks:
+            for line in process.stderr:
+                complaints += line
+                if line.startswith("["):
+                    at_scan.append(Peaks(peaks.own, peaks.worker))
+        if process.wait() not in (0, 1, 3) or not (out / "manifest.tsv").exists():  # 1, 3: scans that failed
             raise SystemExit(complaints)
-        return time.perf_counter() - started
+        return time.perf_counter() - started, at_scan
+
+
+@dataclass
+class Peaks:
+    """Most memory so far, resident, MB: of the main process and of its largest worker."""
+
+    own: float = 0.0
+    worker: float = 0.0
+
+
+@contextmanager
+def _sampled(pid: int) -> Iterator[Peaks]:
+    """Peaks of a process and its children, brought up to date as long as the block lasts."""
+    peaks, ended = Peaks(), threading.Event()
+
+    def sample() -> None:
+        watched = psutil.Process(pid)
+        while not ended.wait(0.2):
+            try:
+                peaks.own = max(peaks.own, watched.memory_info().rss / 1e6)
+                workers = (each.memory_info().rss / 1e6 for each in watched.children(recursive=True))
+                peaks.worker = max([peaks.worker, *workers])
+            except psutil.Error:
+                pass  # ended meanwhile
+
+    thread = threading.Thread(target=sample)
+    thread.start()
+    try:
+        yield peaks
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _environment() -> dict[str, str]:
@@ -126,12 +166,14 @@ def _environment() -> dict[str, str]:
 
 
 def _speed(cohort: Cohort, work: Path, options: argparse.Namespace) -> None:
-    rows = []
+    rows, memory = [], []
     for jobs in options.jobs:
         out = work / f"out-speed-{jobs}"
-        seconds = cohort.run(out, "--jobs", jobs)
+        seconds, peaks = cohort.run(out, "--jobs", jobs)
         states = Counter(row.split("\t")[4] for row in _manifest(out))
-        again = cohort.run(out, "--jobs", jobs)
+        again, _ = cohort.run(out, "--jobs", jobs)
+        for size in sorted({min(size, len(peaks)) for size in MEMORY_AT}):
+            memory.append([str(jobs), str(size), f"{peaks[size - 1].own:.0f}", f"{peaks[size - 1].worker:.0f}"])
         rows.append(
             [
                 *(str(jobs), str(sum(states.values())), str(states["done"]), str(states["failed"])),
@@ -141,6 +183,7 @@ def _speed(cohort: Cohort, work: Path, options: argparse.Namespace) -> None:
         )
     columns = ("jobs", "rows", "done", "failed", "seconds", "scans a minute", "called again, s", "same bytes")
     _print("A whole run", columns, rows)
+    _print("Its peak memory, resident", ("jobs", "after scans", "main process MB", "largest worker MB"), memory)
     failed = [row.split("\t") for row in _manifest(work / f"out-speed-{options.jobs[0]}") if "\tfailed\t" in row]
     _print("Its failures", ("scan", "kind", "message"), [[row[0], row[6], row[7]] for row in failed])
 
@@ -200,31 +243,6 @@ def _overhead(engine, work, count: int) -> float:
     started = time.perf_counter()
     list(engine(work, range(count)))
     return 1000 * (time.perf_counter() - started) / count
-
-
-def _memory(cohort: Cohort, work: Path, count: int) -> None:
-    rows = []
-    for size in sorted({min(size, count) for size in (10, 100, 200, count)}):
-        out = work / f"out-memory-{size}"
-        labels = [path.name for path in sorted(cohort.data.glob("sub-*"))[:size]]
-        process = cohort.start(out, "--jobs", 1, "--participant-label", *labels, stderr=subprocess.DEVNULL)
-        own, workers = _peaks(process)
-        rows.append([str(size), f"{own:.0f}", f"{workers:.0f}"])
-    _print("Peak memory, resident", ("scans", "main process MB", "worker MB"), rows)
-
-
-def _peaks(process: subprocess.Popen[str]) -> tuple[float, float]:
-    """Peaks of the process and of the largest of its children, MB."""
-    own = child = 0.0
-    watched = psutil.Process(process.pid)
-    while process.poll() is None:
-        try:
-            own = max(own, watched.memory_info().rss / 1e6)
-            child = max([child, *(each.memory_info().rss / 1e6 for each in watched.children(recursive=True))])
-        except psutil.Error:
-            pass  # ended meanwhile
-        time.sleep(0.1)
-    return own, child
 
 
 @contextmanager
