@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 import torch
 from torch import Tensor, nn
 from torch.export import Dim
@@ -22,6 +21,7 @@ from lookonce.errors import InputError, UsageError, WeightsError
 from lookonce.io.files import write_files
 from lookonce.models.lookonce import LookOnce
 from lookonce.models.network import LandmarkNetwork
+from lookonce.runtime.ort import import_onnxruntime
 from lookonce.runtime.weights import DiscModelCard, PointModelCard
 from lookonce.training.recipe import PointRecipe, Recipe
 from lookonce.training.run import RECORD_FILE, load_run
@@ -91,7 +91,7 @@ def export_run(run: Path, out: Path, *, name: str, about: dict[str, Any] | None 
 
 def check_parity(deployed: nn.Module, model: bytes, inputs: Sequence[Tensor]) -> None:
     """Raise WeightsError unless the ONNX model gives torch's outputs for each of the inputs."""
-    session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
+    session = import_onnxruntime().InferenceSession(model, providers=["CPUExecutionProvider"])
     (entry,) = session.get_inputs()
     for example in inputs:
         with torch.no_grad():

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookonce.errors import WeightsError
+from lookonce.runtime.ort import import_onnxruntime
 from lookonce.runtime.weights import DiscModelCard, ModelFile
 
 #: Slabs per call: a larger batch is no faster per slab and takes more memory.
@@ -77,8 +78,7 @@ class DiscSession:
 
 def open_session(model: ModelFile, threads: int) -> Any:
     """An ONNX Runtime session of a model; raises WeightsError if there is none to be had."""
-    import onnxruntime as ort
-
+    ort = import_onnxruntime()
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
