@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tests.blobs import write_blob_model
 
 from lookonce.errors import WeightsError
-from lookonce.runtime.session import BATCH, DiscSession
+from lookonce.runtime.session import BATCH, MOST_PIXELS, DiscSession
 from lookonce.runtime.weights import find_model
 
 #: Every cell of these maps sees all of the image, as those of an hourglass do: padding that is handled otherwise shows.
@@ -85,6 +85,22 @@ def test_a_slab_s_maps_do_not_depend_on_its_neighbours_in_the_batch(session):
         alone = session(image[index : index + 1])
         assert alone.heat[0] == pytest.approx(together.heat[index], abs=1e-6)
         assert alone.names[0] == pytest.approx(together.names[index], abs=1e-5)
+
+
+def test_large_slabs_go_through_the_network_in_smaller_batches(session, monkeypatch):
+    inner, calls = session._session, []
+
+    class Recorder:
+        def run(self, outputs, inputs):
+            calls.append(inputs["image"].shape)
+            return inner.run(outputs, inputs)
+
+    monkeypatch.setattr(session, "_session", Recorder())
+    session(slabs(BATCH, 512, 512))
+    assert {batch for batch, *_ in calls} == {MOST_PIXELS // 512**2}
+    calls.clear()
+    session(slabs(BATCH, 256, 256))
+    assert [batch for batch, *_ in calls] == [BATCH]
 
 
 def test_maps_do_not_depend_on_the_number_of_threads(session, tmp_path):

@@ -15,6 +15,8 @@ from lookonce.runtime.weights import DiscModelCard, ModelFile
 
 #: Slabs per call: a larger batch is no faster per slab and takes more memory.
 BATCH = 4
+#: Pixels per call: memory grows with them, and a slab of a whole spine has four times those of a neck.
+MOST_PIXELS = 400_000
 OUTPUTS = ("disc", "names", "attention")
 
 
@@ -67,9 +69,10 @@ class DiscSession:
         height, width = slabs.shape[1:]
         bottom, right = -height % self.card.multiple, -width % self.card.multiple
         padded = np.pad(slabs, ((0, 0), (0, bottom), (0, right)))
+        batch = max(1, min(BATCH, MOST_PIXELS // (padded.shape[1] * padded.shape[2])))
         parts = [
-            self._session.run(OUTPUTS, {"image": padded[start : start + BATCH, None]})
-            for start in range(0, len(padded), BATCH)
+            self._session.run(OUTPUTS, {"image": padded[start : start + batch, None]})
+            for start in range(0, len(padded), batch)
         ]
         heat, names, attention = (np.concatenate(maps) for maps in zip(*parts, strict=True))
         rows, columns = -(-height // self.card.stride), -(-width // self.card.stride)
