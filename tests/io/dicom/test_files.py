@@ -84,6 +84,17 @@ def test_a_locked_a_cut_off_and_an_empty_zip_are_named(folder, tmp_path):
     assert "is locked by a password" in refusal(path)
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_member_is_named_however_it_is_packed(folder, tmp_path, method):
+    path = tmp_path / "scan.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.write(folder / "IM0000", "IM0000")
+    content = bytearray(path.read_bytes())
+    content[55:75] = bytes(20)
+    path.write_bytes(content)
+    assert "IM0000: cannot be read" in refusal(path)
+
+
 def test_names_in_a_zip_lead_nowhere(folder, tmp_path):
     path = tmp_path / "scan.zip"
     with zipfile.ZipFile(path, "w") as archive:

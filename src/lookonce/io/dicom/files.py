@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import stat
 import zipfile
@@ -68,7 +69,7 @@ class DicomFile:
             else:
                 with self.archive.open(self.member) as packed:
                     yield packed
-        except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        except (OSError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError) as error:
             cause = getattr(error, "strerror", None) or type(error).__name__
             raise InputError(f"{self.name}: cannot be read ({cause}); copy it again") from None
 
