@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 EXTRAS = (
     *("torch", "lightning", "pytorch_lightning", "tensorboard", "safetensors", "onnx", "onnxscript"),
     *("scipy", "pydicom", "highdicom", "gdcm", "pylibjpeg", "matplotlib", "imageio"),
-    *("fastapi", "uvicorn", "multipart", "dask", "distributed"),
+    *("fastapi", "uvicorn", "prometheus_client", "dask", "distributed"),
 )
 LARGEST_INSTALL_BYTES = 420e6
 

@@ -19,6 +19,7 @@ from lookonce.cli.import_weights import import_weights
 from lookonce.cli.label import label
 from lookonce.cli.models import models
 from lookonce.cli.prepare import prepare
+from lookonce.cli.serve import serve
 from lookonce.cli.synth import synth
 from lookonce.cli.train import recipes, train
 from lookonce.errors import LookOnceError
@@ -31,7 +32,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # frames around the help would nearly double its time
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (label, evaluate, synth, train, recipes, export, import_weights, models, attention, film, demo):
+for command in (label, evaluate, synth, train, recipes, export, import_weights, models, attention, film, serve, demo):
     app.command()(command)
 app.command(cls=SpacedOptions)(cohort)
 app.add_typer(prepare)
@@ -74,6 +75,7 @@ _EXTRAS = {
     **dict.fromkeys(("torch", "lightning", "safetensors", "onnx", "onnxscript", "tensorboard"), "train"),
     **dict.fromkeys(("matplotlib", "imageio", "imageio_ffmpeg"), "report"),
     **dict.fromkeys(("pydicom", "highdicom"), "dicom"),
+    **dict.fromkeys(("fastapi", "uvicorn", "starlette", "prometheus_client"), "serve"),
     **dict.fromkeys(("dask", "distributed", "dask_jobqueue"), "cluster"),
     "scipy": "synth",
 }
