@@ -138,6 +138,8 @@ def page(tmp_path):
     (tmp_path / "page" / "index.html").write_text("<!doctype html><title>LookOnce</title>")
     (tmp_path / "page" / "assets" / "app-1234.mjs").write_text("export {}")
     (tmp_path / "page" / "assets" / "ort-1234.wasm").write_bytes(b"\0asm")
+    (tmp_path / "page" / "runtime").mkdir()
+    (tmp_path / "page" / "runtime" / "ort.wasm.gz").write_bytes(b"\x1f\x8b")
     (tmp_path / "secret").write_text("secret")
     return tmp_path / "page"
 
@@ -149,6 +151,9 @@ def page(tmp_path):
         ("/index.html", "text/html; charset=utf-8", "no-cache"),
         ("/assets/app-1234.mjs", "text/javascript; charset=utf-8", "public, max-age=31536000, immutable"),
         ("/assets/ort-1234.wasm", "application/wasm", "public, max-age=31536000, immutable"),
+        ("/runtime/ort.wasm.gz", "application/gzip", "no-cache"),
+        ("/weights/discs.onnx", "application/octet-stream", "no-cache"),
+        ("/weights/discs.json", "application/json", "no-cache"),
     ],
 )
 def test_the_page_is_served_with_types_that_browsers_run(page, address, kind, caching):
@@ -156,6 +161,15 @@ def test_the_page_is_served_with_types_that_browsers_run(page, address, kind, ca
         answer = client.get(address)
     assert answer.status_code == 200
     assert (answer.headers["content-type"], answer.headers["cache-control"]) == (kind, caching)
+    assert "content-encoding" not in answer.headers
+
+
+def test_the_page_gets_the_network_that_the_command_uses(page):
+    with served(page=page) as client:
+        answer = client.get("/weights/discs.onnx")
+        again = client.get("/weights/discs.onnx", headers={"If-None-Match": answer.headers["etag"]})
+    assert answer.content == find_model().content
+    assert again.status_code == 304
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,9 @@ from lookonce.server.refusals import TooLargeError
 from lookonce.server.schema import SegmentOptions
 from lookonce.server.settings import Limits
 
-#: Those of people's pictures. Pillow knows others, some of which it hands to other programs.
-_FORMATS = ("JPEG", "MPO", "PNG", "TIFF", "BMP", "WEBP", "GIF", "PPM", "AVIF")
+#: Those of people's pictures (MPO, of telephones, is among JPEG). Pillow knows others, some of which it hands to other
+#: programs, and may lack some of these.
+_FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP", "GIF", "PPM", "AVIF")
 _PACKAGE = "lookonce.segmentation"
 
 
@@ -51,11 +52,12 @@ def segment_upload(
 
 def _check_claims(path: Path, limits: Limits) -> None:
     """Refuse a picture by its header."""
+    Image.init()
     try:
-        with Image.open(path, formats=_FORMATS) as picture:
+        with Image.open(path, formats=[name for name in _FORMATS if name in Image.OPEN]) as picture:
             width, height = picture.size
     except Image.DecompressionBombError:
-        width = height = limits.picture_pixels
+        width = height = limits.picture_pixels  # far beyond the limit
     except Exception:  # whatever a reader meets in damaged bytes
         raise InputError("is no picture that can be read; send a JPEG, PNG, TIFF or WebP file") from None
     if width * height > limits.picture_pixels:
