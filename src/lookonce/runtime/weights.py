@@ -9,10 +9,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
 from lookonce.decode.certainty import Calibration
 from lookonce.errors import UsageError, WeightsError
+from lookonce.runtime.looks import Look
 
 DEFAULT_MODEL = "discs"
 #: The look-once network, and the mean skeleton in its card.
@@ -58,12 +59,45 @@ class DiscModelCard(ModelCard):
     certainty: Calibration = Calibration()
 
 
+class MaskModelCard(ModelCard):
+    """The card of a network that segments colour pictures.
+
+    Attributes
+    ----------
+    size
+        Height and width of the pictures that it takes.
+    resize
+        How a picture of another size gets there: stretched, or scaled and centred on black (letterbox).
+    threshold
+        Probability from which a pixel belongs to an object.
+    objects
+        Whether a picture holds one object, or many that touch and are told apart.
+    licence
+        Of the weights, as it follows from their training data.
+    look
+        What the training pictures look like.
+    """
+
+    task: Literal["masks"]
+    size: tuple[PositiveInt, PositiveInt]
+    resize: Literal["stretch", "letterbox"]
+    threshold: float = Field(gt=0, lt=1)
+    objects: Literal["one", "many"]
+    licence: str
+    look: Look
+
+
+AnyModelCard = DiscModelCard | PointModelCard | MaskModelCard
+#: Kind of card for each task; the first cards, of disc models, state none.
+_CARDS: dict[str, type[AnyModelCard]] = {"points": PointModelCard, "masks": MaskModelCard}
+
+
 @dataclass(frozen=True)
 class ModelFile:
     """A model on disk: its ONNX bytes and card."""
 
     path: Path
-    card: DiscModelCard | PointModelCard
+    card: AnyModelCard
     content: bytes
 
     @property
@@ -106,11 +140,11 @@ def model_names() -> list[str]:
     return sorted(entry.name.removesuffix(".onnx") for entry in _shipped().iterdir() if entry.name.endswith(".onnx"))
 
 
-def _read_card(path: Path) -> DiscModelCard | PointModelCard:
+def _read_card(path: Path) -> AnyModelCard:
     try:
         fields = json.loads(_read(path))
-        kind = PointModelCard if isinstance(fields, dict) and fields.get("task") == "points" else DiscModelCard
-        return kind.model_validate(fields)
+        task = fields.get("task") if isinstance(fields, dict) else None
+        return _CARDS.get(str(task), DiscModelCard).model_validate(fields)
     except ValidationError as error:
         first = error.errors()[0]
         cause = f"{'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}"
