@@ -11,7 +11,9 @@ import venv
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from tests.blobs import CERVICAL, make_phantom, write_blob_model
+from tests.shade_model import dark_discs, write_shade_model
 
 import lookonce
 
@@ -68,6 +70,16 @@ def test_labelling_imports_nothing_that_only_an_extra_brings(tmp_path):
     training = run([*without_extras, "recipes"], tmp_path, PYTHONPATH=source)
     assert training.returncode == 1
     assert "pip install 'lookonce[train]'" in training.stderr
+
+
+def test_segmenting_imports_nothing_that_only_an_extra_brings(tmp_path):
+    model = write_shade_model(tmp_path / "cells.onnx", objects="many")
+    Image.fromarray(dark_discs((80, 100), (40, 30, 14), (40, 54, 14))[0]).save(tmp_path / "smear.png")
+    source = str(Path(lookonce.__file__).parents[1])
+    segment = ["segment", "smear.png", "--model", str(model), "--json"]
+    done = run([sys.executable, "-c", _WITHOUT_EXTRAS, *segment], tmp_path, PYTHONPATH=source)
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)["results"][0]["objects"]) == 2
 
 
 def test_the_names_of_the_extras_are_right():

@@ -36,8 +36,8 @@ def heavy_modules_after(statement: str) -> str:
     return done.stdout.strip()
 
 
-@pytest.mark.parametrize("module", ["lookonce", "lookonce.labeling"])
-def test_importing_what_labels_a_scan_leaves_heavy_libraries_alone(module):
+@pytest.mark.parametrize("module", ["lookonce", "lookonce.labeling", "lookonce.segmentation.output"])
+def test_importing_what_labels_or_segments_leaves_heavy_libraries_alone(module):
     assert heavy_modules_after(f"import {module}") == ""
 
 
@@ -46,9 +46,10 @@ def test_the_package_loads_its_pipeline_on_first_use_only():
 
 
 def test_the_lazy_names_are_the_pipeline_s_own():
-    from lookonce import labeling
+    from lookonce import labeling, segmentation
 
     assert lookonce.label is labeling.label
+    assert lookonce.segment is segmentation.segment
     assert set(lookonce.__all__) <= set(dir(lookonce))
 
 

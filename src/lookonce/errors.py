@@ -32,7 +32,7 @@ class UsageError(LookOnceError):
 
 
 class InputError(LookOnceError):
-    """An input cannot be read or is not an image that can be labelled."""
+    """An input cannot be read or is not an image that can be labelled or segmented."""
 
     kind = "unreadable"
     exit_code = 3
@@ -51,7 +51,7 @@ class OutputError(LookOnceError):
 
 
 class NothingFoundError(LookOnceError):
-    """The image was read, and no disc was found in it."""
+    """The image was read, and no disc or object was found in it."""
 
     kind = "nothing-found"
     exit_code = 4

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from tests.blobs import write_blob_model
+from tests.shade_model import write_shade_model
 
 from lookonce.cli.app import main
 from lookonce.runtime import weights
@@ -71,6 +72,14 @@ def test_json_holds_the_whole_cards(run, tmp_path):
     assert code == 0
     (card,) = json.loads(stdout)["models"]
     assert card == json.loads((tmp_path / "blobs.json").read_text())
+
+
+def test_a_segmentation_model_is_listed_with_its_licence_and_one_not_installed_is_said_to_be_so(run, tmp_path):
+    write_shade_model(tmp_path / "skin.onnx", licence="CC-BY-NC-4.0")
+    code, stdout, stderr = run()
+    assert code == 0
+    assert "    licence: CC-BY-NC-4.0" in stdout.splitlines()
+    assert stderr == "cells: not installed\n"
 
 
 def test_a_damaged_model_is_an_error(run, tmp_path):

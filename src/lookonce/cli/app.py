@@ -19,6 +19,7 @@ from lookonce.cli.import_weights import import_weights
 from lookonce.cli.label import label
 from lookonce.cli.models import models
 from lookonce.cli.prepare import prepare
+from lookonce.cli.segment import segment
 from lookonce.cli.serve import serve
 from lookonce.cli.synth import synth
 from lookonce.cli.train import recipes, train
@@ -26,13 +27,29 @@ from lookonce.errors import LookOnceError
 
 app = typer.Typer(
     name="lookonce",
-    help="Names the intervertebral discs of a spine MRI, and says how sure it is. Research use, not diagnosis.",
+    help="Names the intervertebral discs of a spine MRI, segments skin lesions and plasma cells, and says how sure it "
+    "is. Research use, not diagnosis.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # frames around the help would nearly double its time
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (label, evaluate, synth, train, recipes, export, import_weights, models, attention, film, serve, demo):
+_COMMANDS = (
+    label,
+    segment,
+    evaluate,
+    synth,
+    train,
+    recipes,
+    export,
+    import_weights,
+    models,
+    attention,
+    film,
+    serve,
+    demo,
+)
+for command in _COMMANDS:
     app.command()(command)
 app.command(cls=SpacedOptions)(cohort)
 app.add_typer(prepare)

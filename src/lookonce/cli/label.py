@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
-import traceback
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from lookonce.cli.outcomes import Outcomes
+
 if TYPE_CHECKING:
     from lookonce.decoders import Decoder as FoundDecoder
-    from lookonce.errors import LookOnceError
     from lookonce.io.scans import Scan
     from lookonce.labeling import LabelResult
     from lookonce.runtime.session import DiscSession
 
 Numbering = Literal["sct", "totalspineseg", "spineps"]
 Decoder = Literal["chain", "skeleton", "lookonce"]
-T = TypeVar("T")
 
 
 def label(
@@ -81,7 +79,7 @@ def label(
     guide = None if localizer is None else _label_localizer(localizer, session)
     job = _Job(session, find_decoder(decoder), first_level, guide, volume, numbering, dicom, markups, qc, overwrite)
     plan = plan_outputs(inputs, out)
-    outcomes = _Outcomes()
+    outcomes = Outcomes()
     for number, (path, (folder, stem)) in enumerate(plan.items(), start=1):
         if len(plan) > 1:
             typer.echo(f"[{number}/{len(plan)}] {path}", err=True)
@@ -98,8 +96,7 @@ def label(
         typer.echo(json.dumps({"results": outcomes.records}))
     elif qc is not None and len(outcomes.failures) < len(outcomes.records):
         typer.echo(f" QC page  {qc / 'index.html'}")
-    if failures := outcomes.failures:
-        raise typer.Exit(failures[0].exit_code if len({error.kind for error in failures}) == 1 else 1)
+    outcomes.leave()
 
 
 def _label_localizer(path: Path, session: DiscSession) -> LabelResult:
@@ -111,23 +108,6 @@ def _label_localizer(path: Path, session: DiscSession) -> LabelResult:
         return label_image(read_scan(path, as_localizer=True), model=session)
     except LookOnceError as error:
         raise about(path, error, "the localizer cannot be used: ") from None
-
-
-@dataclass
-class _Outcomes:
-    """What became of the inputs of a call: an entry for ``--json`` each, and the errors among them."""
-
-    records: list[dict[str, Any]] = field(default_factory=list)
-    failures: list[LookOnceError] = field(default_factory=list)
-
-    def attempt(self, path: Path, step: Callable[[], T], series: str = "") -> T | None:
-        """What a step gives, or None when it fails: one bad input, or series of it, never stops the others."""
-        try:
-            return step()
-        except Exception as error:
-            self.failures.append(failure := _reported(path, error, series))
-            self.records.append({"input": str(path), "error": {"kind": failure.kind, "message": str(failure)}})
-            return None
 
 
 @dataclass(frozen=True)
@@ -196,18 +176,6 @@ class _Job:
             add_to_qc(self.qc, name=stem, source=str(path), result=result)
         except OutputError as error:
             raise OutputError(f"{path}: its labels are written, but {error}") from None
-
-
-def _reported(path: Path, error: Exception, series: str) -> LookOnceError:
-    """Tell the user in one line why an input failed, and return that as an error that names the input."""
-    from lookonce.errors import LookOnceError, about
-
-    if not isinstance(error, LookOnceError):
-        traceback.print_exception(error)
-        error = LookOnceError(f"an unexpected {type(error).__name__} ({error}); please report it with the lines above")
-    error = about(path, error, f"{series}: " if series and str(path) not in str(error) else "")
-    typer.echo(f"lookonce: {error}", err=True)
-    return error
 
 
 def print_result(heading: str, result: LabelResult, outputs: dict[str, str]) -> None:

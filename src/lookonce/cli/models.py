@@ -15,7 +15,7 @@ def models(
 
     Example: lookonce models --json
     """
-    from lookonce.runtime.weights import DEFAULT_MODEL, find_model, model_names
+    from lookonce.runtime.weights import DEFAULT_MODEL, MASK_MODELS, MaskModelCard, find_model, model_names
 
     # An installation without its default weights is broken, and `find_model` says so.
     found = [find_model(name) for name in model_names() or [DEFAULT_MODEL]]
@@ -25,8 +25,12 @@ def models(
     for model in found:
         card = model.card
         typer.echo(f"{card.name} {card.version}  {len(model.content) / 1e6:.1f} MB  sha256 {card.sha256}")
-        for topic, content in card.about.items():
+        # The licence that the program itself prints with results, not only the one that the card's text tells.
+        of_weights = {"licence": card.licence} if isinstance(card, MaskModelCard) else {}
+        for topic, content in (card.about | of_weights).items():
             typer.echo(_topic(topic, content))
+    for name in sorted(set(MASK_MODELS) - {model.card.name for model in found}):
+        typer.echo(f"{name}: not installed", err=True)
 
 
 def _topic(topic: str, content: Any) -> str:

@@ -57,7 +57,7 @@ class DiscSession:
     def __init__(self, model: ModelFile, *, threads: int | None = None) -> None:
         if not isinstance(model.card, DiscModelCard):
             raise WeightsError(f"{model.path}: is no disc model; its card is of another kind")
-        self._session = open_session(model, threads or _usable_cores())
+        self._session = open_session(model, threads or usable_cores())
         missing = set(OUTPUTS) - {output.name for output in self._session.get_outputs()}
         if missing:
             raise WeightsError(f"{model.path}: is no disc model (it has no output {', '.join(sorted(missing))})")
@@ -91,6 +91,7 @@ def open_session(model: ModelFile, threads: int) -> Any:
         raise WeightsError(f"{model.path}: ONNX Runtime cannot load it ({str(error).splitlines()[0]})") from error
 
 
-def _usable_cores() -> int:
+def usable_cores() -> int:
+    """How many cores this process may use."""
     # Not all systems tell a process which cores it may use.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -18,6 +18,8 @@ from lookonce.runtime.looks import Look
 DEFAULT_MODEL = "discs"
 #: The look-once network, and the mean skeleton in its card.
 POINT_MODEL = "lookonce"
+#: Segmentation models that a package may come with.
+MASK_MODELS = ("skin", "cells")
 
 
 class ModelCard(BaseModel):
@@ -125,6 +127,11 @@ def find_model(name_or_path: str = DEFAULT_MODEL) -> ModelFile:
         path = Path(name_or_path)
     elif name_or_path in {DEFAULT_MODEL, POINT_MODEL, *model_names()}:
         path = Path(str(_shipped() / f"{name_or_path}.onnx"))
+    elif name_or_path in MASK_MODELS:
+        raise WeightsError(
+            f"the model {name_or_path!r} is not installed: this version comes without its weights; give the path of an "
+            ".onnx file instead, as `lookonce export` writes it"
+        )
     else:
         shipped = ", ".join(model_names()) or "none"
         raise UsageError(f"no model is called {name_or_path!r}; shipped: {shipped}; or give the path of an .onnx file")
