@@ -119,8 +119,8 @@ def test_one_bad_picture_among_many_is_named_and_the_rest_done(run_command, mode
     assert a["area_px"] == c["area_px"] > 0
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == [
-        *(f"a_{kind}" for kind in ("mask.png", "outline.geojson", "overlay.png")),
-        *(f"c_{kind}" for kind in ("mask.png", "outline.geojson", "overlay.png")),
+        *(f"a_{kind}" for kind in ("mask.png", "outline.geojson", "overlay.jpg")),
+        *(f"c_{kind}" for kind in ("mask.png", "outline.geojson", "overlay.jpg")),
         "segmentation.csv",
     ]
     assert ["cut short" in row["error"] for row in rows_of(tmp_path / "out" / "segmentation.csv")] == [

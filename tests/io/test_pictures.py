@@ -252,7 +252,7 @@ def touch(folder: Path, *names: str) -> None:
 
 def test_the_pictures_of_a_folder_are_found_by_name_without_our_own_results(tmp_path):
     touch(tmp_path, "b.JPG", "a.png", "notes.txt", ".hidden.png", "c.heic", "x_mask.png")
-    touch(tmp_path, "a_mask.png", "a_overlay.png", "a_objects.png", "a_outline.geojson", "b.JPG_mask.png")
+    touch(tmp_path, "a_mask.png", "a_overlay.jpg", "a_objects.png", "a_outline.geojson", "b.JPG_mask.png")
     (tmp_path / "sub.png").mkdir()
     assert [path.name for path in find_pictures(tmp_path)] == ["a.png", "b.JPG", "c.heic", "x_mask.png"]
 

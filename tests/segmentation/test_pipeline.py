@@ -68,7 +68,7 @@ def test_a_model_of_one_object_leaves_specks_out_and_fills_holes(sessions):
     pixels[115:119, 115:119] = 30
     mask = segment(pixels, model=sessions["stretch", "one"])
     assert dice(mask.mask, truth) > 0.98
-    assert len(mask.outlines()[1]) == 1
+    assert len(mask.outlines[1]) == 1
 
 
 def test_a_model_of_one_object_keeps_its_large_parts_together(sessions):
@@ -76,7 +76,7 @@ def test_a_model_of_one_object_keeps_its_large_parts_together(sessions):
     mask = segment(pixels, model=sessions["stretch", "one"])
     assert len(mask.objects) == 1
     assert dice(mask.mask, truth) > 0.97
-    assert len(mask.outlines()[1]) == 2
+    assert len(mask.outlines[1]) == 2
 
 
 @pytest.mark.parametrize("scale", [0.4, 1, 6])
@@ -99,7 +99,7 @@ def test_a_picture_without_cells_counts_none_and_without_a_lesion_is_an_error(se
     blank = np.full((50, 60, 3), 230, np.uint8)
     mask = segment(blank, model=sessions["stretch", "many"])
     assert (mask.objects, mask.area_px, mask.confidence) == ([], 0, None)
-    assert mask.outlines() == {}
+    assert mask.outlines == {}
     with pytest.raises(NothingFoundError, match="nothing was found in the picture") as caught:
         segment(blank, model=sessions["stretch", "one"])
     assert caught.value.exit_code == 4

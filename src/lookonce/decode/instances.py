@@ -20,7 +20,7 @@ _EIGHT = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1) if (down,
 
 
 def separate(mask: BoolArray, probability: NDArray[np.float32], *, same_from: float = SAME_FROM) -> NDArray[np.int32]:
-    """Number the objects of a mask from 1, those that touch apart; 0 is outside.
+    """Number the objects of a mask from 1 in reading order, those that touch apart; 0 is outside.
 
     Parameters
     ----------
@@ -47,7 +47,8 @@ def separate(mask: BoolArray, probability: NDArray[np.float32], *, same_from: fl
         basin_of[place] = basins.meet(around, level) if around else basins.add(level)
     roots = np.array([basins.root(basin_of[place]) for place in places.tolist()], dtype=np.int64)
     labels = np.zeros(height.size, dtype=np.int32)
-    labels[places] = np.unique(roots, return_inverse=True)[1] + 1
+    _, first, found = np.unique(roots, return_index=True, return_inverse=True)
+    labels[places] = np.argsort(np.argsort(first))[found] + 1
     return labels.reshape(height.shape)[1:-1, 1:-1]
 
 

@@ -20,6 +20,8 @@ SUFFIXES = frozenset(
         *(".ppm", ".pgm", ".avif", ".heic", ".heif"),
     )
 )
+#: Endings, after a picture's own name, of the pictures that `lookonce segment` writes beside it.
+RESULT_ENDINGS = {"mask": "_mask.png", "overlay": "_overlay.jpg", "objects": "_objects.png"}
 #: The largest cameras of telephones give 108 million pixels; a few kilobytes can claim any number.
 MOST_PIXELS = 150_000_000
 SMALLEST_SIDE = 8
@@ -130,12 +132,8 @@ def find_pictures(folder: Path) -> list[Path]:
         ) from None
     pictures = [path for path in files if path.suffix.lower() in SUFFIXES]
     names = {name for path in pictures for name in (path.stem, path.name)}
-    own = [f"_{kind}.png" for kind in ("mask", "overlay", "objects")]
-    found = [
-        path
-        for path in pictures
-        if not any(path.name.endswith(end) and path.name.removesuffix(end) in names for end in own)
-    ]
+    ours = {name + ending for name in names for ending in RESULT_ENDINGS.values()}
+    found = [path for path in pictures if path.name not in ours]
     if not found:
         raise InputError(f"{folder}: holds no picture; name the folder that does (folders in it are not searched)")
     return found

@@ -31,7 +31,7 @@ def overlay_picture(pixels: NDArray[np.uint8], mask: Mask) -> Image.Image:
     lines = [
         # A pixel's corner lies half a pixel before the centre that the pen knows.
         (found.confidence, [(x * scale - 0.5, y * scale - 0.5) for x, y in ring.tolist()])
-        for found, polygons in zip(mask.objects, mask.outlines().values(), strict=True)
+        for found, polygons in zip(mask.objects, mask.outlines.values(), strict=True)
         for ring in chain.from_iterable(polygons)
     ]
     for _, places in lines:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lookonce.decode.outlines import Polygon, trace_outlines
+from lookonce.geometry import FloatArray
+
+#: Rows measured at a time: the places of all pixels of a large photograph would take gigabytes.
+_ROWS = 256
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,7 @@ class Mask:
         """Whether the picture looks unlike those that the model was trained on."""
         return self.distance > self.limit
 
+    @cached_property
     def outlines(self) -> dict[int, list[Polygon]]:
         """Polygons of each object by its number (see `lookonce.decode.outlines`): (x, y) of pixel corners."""
         outlines = {}
@@ -126,30 +132,35 @@ def describe_objects(
 
     `margin` is how many rows and columns from the border count as touching it.
     """
-    rows, columns = np.nonzero(labels)
-    numbers = labels[rows, columns]
-    count = int(numbers.max(initial=0))
-    sizes = np.bincount(numbers, minlength=count + 1)
-    sums = [np.bincount(numbers, weights, count + 1) for weights in (columns, rows, probability[rows, columns])]
-    boxes = _boxes(numbers, rows, columns, count)
+    count = int(labels.max(initial=0))
+    sizes, sums, boxes = _measured(labels, probability, count)
     height, width = labels.shape
     found = []
     for number in range(1, count + 1):
-        x0, y0, x1, y1 = boxes[number]
+        x0, y0, x1, y1 = map(int, boxes[:, number])
         area = int(sizes[number])
-        x, y, sure = (float(values[number]) / area for values in sums)
+        x, y, sure = (sums[:, number] / area).tolist()
         near = x0 < margin[1] or y0 < margin[0] or x1 > width - margin[1] or y1 > height - margin[0]
         area_mm2 = None if mm_per_pixel is None else area * mm_per_pixel**2
         found.append(MaskObject(number, area, area_mm2, (x0, y0, x1, y1), (x + 0.5, y + 0.5), near, sure))
     return found
 
 
-def _boxes(
-    numbers: NDArray[np.uint16], rows: NDArray[np.intp], columns: NDArray[np.intp], count: int
-) -> list[tuple[int, int, int, int]]:
-    lows = np.full((2, count + 1), np.iinfo(np.intp).max)
-    highs = np.zeros((2, count + 1), dtype=np.intp)
-    for axis, places in enumerate((columns, rows)):
-        np.minimum.at(lows[axis], numbers, places)
-        np.maximum.at(highs[axis], numbers, places + 1)
-    return [tuple(map(int, (*low, *high))) for low, high in zip(lows.T, highs.T, strict=True)]  # type: ignore[misc]
+def _measured(
+    labels: NDArray[np.uint16], probability: NDArray[np.float32], count: int
+) -> tuple[NDArray[np.int64], FloatArray, NDArray[np.int64]]:
+    """Of each number: pixels (N,), sums of x, y and probability (3, N), and boxes x0, y0, x1, y1 (4, N)."""
+    sizes, sums = np.zeros(count + 1, dtype=np.int64), np.zeros((3, count + 1))
+    boxes = np.zeros((4, count + 1), dtype=np.int64)
+    boxes[:2] = max(labels.shape)
+    for top in range(0, len(labels), _ROWS):
+        rows, columns = np.nonzero(labels[top : top + _ROWS])
+        rows += top
+        numbers = labels[rows, columns]
+        sizes += np.bincount(numbers, minlength=count + 1)
+        weights = (columns, rows, probability[rows, columns])
+        sums += [np.bincount(numbers, values, count + 1) for values in weights]
+        for low, high, places in zip(boxes[:2], boxes[2:], (columns, rows), strict=True):
+            np.minimum.at(low, numbers, places)
+            np.maximum.at(high, numbers, places + 1)
+    return sizes, sums, boxes

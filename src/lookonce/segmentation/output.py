@@ -20,7 +20,7 @@ from lookonce import __version__
 from lookonce.errors import OutputError
 from lookonce.io.files import write_files
 from lookonce.io.naming import plan_names
-from lookonce.io.pictures import Picture
+from lookonce.io.pictures import RESULT_ENDINGS, Picture
 from lookonce.segmentation.mask import Mask
 
 #: Tables of a call: one row a picture, and one row an object where a picture holds many.
@@ -53,11 +53,10 @@ def check_outputs(
     OutputError
         If a file is there already and `overwrite` is not set, or if it is one of the `inputs` of the call.
     """
+    endings = {**RESULT_ENDINGS, "outline": "_outline.geojson"}
     paths = {
-        "mask": folder / f"{stem}_mask.png",
-        "overlay": folder / f"{stem}_overlay.png",
-        "outline": folder / f"{stem}_outline.geojson",
-    } | ({"objects": folder / f"{stem}_objects.png"} if kind == "many" else {})
+        name: folder / f"{stem}{ending}" for name, ending in endings.items() if kind == "many" or name != "objects"
+    }
     read = {os.path.abspath(path) for path in inputs}
     for path in paths.values():
         if os.path.abspath(path) in read:
@@ -76,12 +75,12 @@ def write_mask(picture: Picture, mask: Mask, paths: dict[str, Path], overlay: Im
         If one cannot be written; nothing new is left behind.
     """
     contents = {
-        "mask": encode_png(Image.fromarray(mask.mask.astype(np.uint8) * 255)),
-        "overlay": encode_png(overlay),
+        "mask": _encoded(Image.fromarray(mask.mask.astype(np.uint8) * 255), "PNG"),
+        "overlay": _encoded(overlay, "JPEG", quality=90, subsampling=0),  # halved colours would blur the line
         "outline": outline_json(mask, source=picture.path.name if picture.path else ""),
     }
     if "objects" in paths:
-        contents["objects"] = encode_png(Image.fromarray(mask.labels))
+        contents["objects"] = _encoded(Image.fromarray(mask.labels), "PNG")
     write_files({paths[name]: content for name, content in contents.items()})
 
 
@@ -110,7 +109,7 @@ def mask_record(source: str | Path, mask: Mask, outputs: dict[str, str]) -> dict
 
 def outline_json(mask: Mask, *, source: str = "") -> bytes:
     """The outlines as a GeoJSON feature collection: x, y in pixels from the upper left corner, y downwards."""
-    outlines = mask.outlines()
+    outlines = mask.outlines
     features = [
         {
             "type": "Feature",
@@ -148,10 +147,9 @@ def write_tables(records: Sequence[dict[str, Any]], folder: Path, *, many: bool,
     return paths
 
 
-def encode_png(picture: Image.Image) -> bytes:
-    """Content of a PNG file."""
+def _encoded(picture: Image.Image, form: str, **options: Any) -> bytes:
     file = io.BytesIO()
-    picture.save(file, format="PNG")
+    picture.save(file, format=form, **options)
     return file.getvalue()
 
 
