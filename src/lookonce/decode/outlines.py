@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lookonce.decode.regions import label_regions
-from lookonce.geometry import FloatArray
 
 #: A corner of pixels, and the part whose border passes it: part, x, y.
 Corner = tuple[int, int, int]
@@ -44,30 +43,6 @@ def signed_area(ring: NDArray) -> float:
     """Area of a closed ring (N, 2) of (x, y) by the shoelace formula."""
     x, y = np.asarray(ring, dtype=np.float64).T
     return float(np.sum(x[:-1] * y[1:] - x[1:] * y[:-1]) / 2)
-
-
-def simplify(ring: NDArray, *, tolerance: float) -> FloatArray:
-    """A closed ring with fewer corners, none of the dropped ones farther than `tolerance` from it (Douglas, Peucker).
-
-    Examples
-    --------
-    >>> simplify(np.array([[0, 0], [4, 0], [4, 1], [8, 1], [8, 8], [0, 8], [0, 0]]), tolerance=1).tolist()
-    [[0.0, 0.0], [8.0, 1.0], [8.0, 8.0], [0.0, 8.0], [0.0, 0.0]]
-    """
-    points = np.asarray(ring, dtype=np.float64)
-    farthest = int(np.argmax(np.hypot(*(points - points[0]).T)))
-    kept = {0, farthest, len(points) - 1}
-    pieces = [(0, farthest), (farthest, len(points) - 1)]
-    while pieces:
-        first, last = pieces.pop()
-        if last - first < 2:
-            continue
-        away = _distances_from(points[first + 1 : last], points[first], points[last])
-        worst = first + 1 + int(np.argmax(away))
-        if away[worst - first - 1] > tolerance:
-            kept.add(worst)
-            pieces += [(first, worst), (worst, last)]
-    return points[sorted(kept)]
 
 
 def _cut_out(mask: NDArray[np.bool_]) -> tuple[int, int, NDArray[np.bool_]]:
@@ -127,12 +102,3 @@ def _bends(ring: NDArray[np.int64]) -> NDArray[np.int64]:
     before, after = corners - np.roll(corners, 1, axis=0), np.roll(corners, -1, axis=0) - corners
     bends = corners[(before != after).any(axis=1)]
     return np.concatenate([bends, bends[:1]])
-
-
-def _distances_from(points: FloatArray, first: FloatArray, last: FloatArray) -> FloatArray:
-    along = last - first
-    length = float(np.hypot(*along))
-    if length == 0:
-        return np.hypot(*(points - first).T)
-    away = points - first
-    return np.abs(along[0] * away[:, 1] - along[1] * away[:, 0]) / length
