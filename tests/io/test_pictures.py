@@ -157,6 +157,19 @@ def test_what_is_no_picture_is_named_with_a_remedy(tmp_path, content, reason):
         read_picture(tmp_path / "a.jpg")
 
 
+def test_a_format_that_another_program_would_have_to_read_is_refused(tmp_path):
+    colours().save(tmp_path / "a.eps")
+    with pytest.raises(InputError, match=r"a\.eps: is no picture that can be read"):
+        read_picture(tmp_path / "a.eps")
+
+
+def test_the_two_pictures_of_a_telephone_s_file_are_one_photograph(tmp_path):
+    colours().save(tmp_path / "a.jpg", format="MPO", save_all=True, append_images=[colours().resize((18, 12))])
+    picture = read_picture(tmp_path / "a.jpg")
+    assert picture.pixels.shape == RAMP.shape
+    assert picture.warnings == []
+
+
 def test_a_missing_picture_is_named(tmp_path):
     with pytest.raises(InputError, match=r"a\.jpg: no such file"):
         read_picture(tmp_path / "a.jpg")

@@ -20,6 +20,8 @@ SUFFIXES = frozenset(
         *(".ppm", ".pgm", ".avif", ".heic", ".heif"),
     )
 )
+#: Pillow knows others, some of which it hands to other programs, and may lack some of these.
+FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "DIB", "WEBP", "GIF", "JPEG2000", "PPM", "AVIF")
 #: Endings, after a picture's own name, of the pictures that `lookonce segment` writes beside it.
 RESULT_ENDINGS = {"mask": "_mask.png", "overlay": "_overlay.jpg", "objects": "_objects.png"}
 #: The largest cameras of telephones give 108 million pixels; a few kilobytes can claim any number.
@@ -166,7 +168,8 @@ def _decoded(path: Path) -> Picture:
     with warnings.catch_warnings():
         # Pillow warns of many pixels, which have a limit of their own here, and of odd but harmless tags.
         warnings.simplefilter("ignore")
-        with Image.open(path) as image:
+        Image.init()
+        with Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN]) as image:
             _check_size(*image.size)
             frames = getattr(image, "n_frames", 1)
             if frames > 1 and image.format != "MPO":  # telephones keep a preview in the same file
