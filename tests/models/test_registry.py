@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tests.mask_networks import SMALL as MASK_NETWORKS
 from torch import nn
 
 from lookonce import models
@@ -120,8 +121,8 @@ def test_the_same_seed_builds_the_same_network(name):
     assert all(torch.equal(first[key], second[key]) for key in first)
 
 
-def test_every_network_that_finds_discs_is_tested_here():
-    assert {*HOURGLASSES, *UNETS, *COUNTING, "lookonce"} == set(models.names())
+def test_every_network_is_tested_here_or_among_those_for_masks():
+    assert {*HOURGLASSES, *UNETS, *COUNTING, "lookonce", *MASK_NETWORKS} == set(models.names())
 
 
 def test_an_unknown_name_is_answered_with_the_names_there_are():

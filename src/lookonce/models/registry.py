@@ -13,6 +13,7 @@ from lookonce.errors import UsageError
 from lookonce.models.countception import Countception
 from lookonce.models.hourglass import StackedHourglass
 from lookonce.models.lookonce import LookOnce
+from lookonce.models.tmunet import TMUnet, TMUnetBaseline
 from lookonce.models.unet import UNet
 
 
@@ -75,5 +76,18 @@ _MODELS = {
         StackedHourglass,
         {"attention": True},
         {"features": 96, "in_channels": 1, "stem_pool": False, "upsample": False},
+    ),
+    "tmunet": _Model(TMUnet, {}),
+    "tmunet-baseline": _Model(TMUnetBaseline, {}),
+    # A fiftieth of the paper's size, for a processor: narrow where the picture is large.
+    "tmunet-small": _Model(
+        TMUnet,
+        {"bottleneck": False},
+        {
+            "widths": (32, 64, 96, 192),
+            "blocks": (2, 2, 2, 2),
+            "decoder": (96, 64, 48, 32, 16),
+            "patch_widths": (16, 32, 96),
+        },
     ),
 }
