@@ -8,11 +8,14 @@ results are the same (`tests/models/test_contextual.py` holds both side by side)
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lookonce.models.network import MaskOutput
+from lookonce.models.pixel_mix import mix_pixels
 from lookonce.models.vit import PATCH
 
 #: Squeeze-and-excitation narrows the channels by this ratio, to no fewer than `LEAST_SQUEEZED`.
@@ -46,7 +49,7 @@ class ContextualAttention(nn.Module):
             nn.Conv2d(width, width // 2, 1),
             nn.BatchNorm2d(width // 2),
             nn.ReLU(inplace=True),
-            nn.Conv2d(width // 2, 1, 1),
+            nn.Conv2d(width // 2, 1, 1, bias=False),
         )
         self.excitation = nn.Sequential(
             nn.Linear(width, squeezed, bias=False), nn.ReLU(), nn.Linear(squeezed, width, bias=False), nn.Sigmoid()
@@ -62,18 +65,28 @@ class ContextualAttention(nn.Module):
         shown = tokens[:, :-1] if self.published else tokens[:, 1:]
         regions = importance(shown).unflatten(1, grid)[:, None]
         context = self.layout(shown.transpose(1, 2).unflatten(2, grid))
-        boundary = self.boundary(features)
         of_features, of_context = self.out.weight[:, : self.width], self.out.weight[:, self.width :]
-        local = self._recalibrated(features, of_features) + of_features.sum() * boundary.sigmoid()
+        boundary, local = self._on_features(features, of_features.flatten())
+        local = local + of_features.sum() * boundary.sigmoid()
         mask = _on_pixels(regions) * local + _on_pixels(F.conv2d(context, of_context, self.out.bias))
         return MaskOutput(mask, boundary, regions)
 
-    def _recalibrated(self, features: Tensor, kernel: Tensor) -> Tensor:
-        """What a kernel, (1, width, 1, 1), makes of the recalibrated features: (B, 1, H, W), or (B, 1, 1, 1) alike."""
-        weights = self.excitation(features.mean(dim=(2, 3))) * kernel.flatten()
+    def _on_features(self, features: Tensor, kernel: Tensor) -> tuple[Tensor, Tensor]:
+        """The boundary, (B, 1, H, W), and what a kernel, (width,), makes of the recalibrated features.
+
+        The latter is (B, 1, H, W), or as published (B, 1, 1, 1).
+        """
+        # Not `mean`, whose gradient is as large as the features.
+        means = features.sum(dim=(2, 3)) / (features.shape[2] * features.shape[3])
+        weights = self.excitation(means) * kernel
         if self.published:
-            return weights.sum(dim=1)[:, None, None, None]
-        return torch.bmm(weights[:, None], features.flatten(2)).unflatten(2, features.shape[2:])
+            return self.boundary(features), weights.sum(dim=1)[:, None, None, None]
+        first, rest = cast(nn.Conv2d, self.boundary[0]), self.boundary[1:]
+        if self.training:
+            hidden, local = mix_pixels(features, first.weight.flatten(1), cast(Tensor, first.bias), weights)
+            return rest(hidden), local
+        local = torch.bmm(weights[:, None], features.flatten(2)).unflatten(2, features.shape[2:])
+        return rest(first(features)), local
 
 
 def importance(tokens: Tensor) -> Tensor:
