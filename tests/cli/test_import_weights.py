@@ -10,7 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tests.checkpoints import SMALL, random_state, save_checkpoint  # noqa: E402  # they need torch
+from tests.checkpoints import SMALL, random_state, save_checkpoint, save_tmunet, tiny_tmunet_state  # noqa: E402  # they need torch
 
 
 @pytest.fixture
@@ -51,6 +51,14 @@ def test_json_says_the_same(run, checkpoint, tmp_path):
         "output": str(out),
         "sha256": sha256(out),
     }
+
+
+def test_a_tmunet_is_told_in_words(run, tmp_path):
+    checkpoint = save_tmunet(tmp_path / "t.pth", tiny_tmunet_state())
+    code, stdout, _ = run(checkpoint, "-o", tmp_path / "weights.safetensors")
+    assert code == 0
+    assert stdout.startswith("tmunet  ")
+    assert "    published: True\n" in stdout
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def import_weights(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
 ) -> None:
-    """Convert a published checkpoint (hourglass, attention hourglass) to a file without code, after checking it whole.
+    """Convert a published checkpoint (hourglasses, TMUnet) to a file without code, after checking it whole.
 
     The result is for Python: lookonce.models.load(FILE) gives the network, which computes what the published one does.
 

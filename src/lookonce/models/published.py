@@ -1,28 +1,23 @@
 """Published checkpoints: which network their tensors are, and whether they are all of it.
 
-A form is recognised by the names of its tensors, its options by their number and shapes. The networks of
-`lookonce.models` carry the published names, so what passes the checks loads as it is.
+A form is recognised by the names of its tensors, its options by their number and shapes. The hourglasses carry the
+published names; TMUnet's are translated.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
 
 from lookonce.errors import UsageError, WeightsError, about
 from lookonce.models.checkpoints import Checkpoint, read_checkpoint
+from lookonce.models.published_tmunet import published_name, published_options
 from lookonce.models.registry import build
 from lookonce.models.stored import StoredNetwork, write_network
-
-#: How many tensors an error names.
-NAMED = 3
-
-Tensors = Mapping[str, Tensor]
+from lookonce.models.tensors import Tensors, fitted, numbers_in, some
 
 
 def import_weights(checkpoint: Path, out: Path) -> tuple[StoredNetwork, str]:
@@ -72,29 +67,32 @@ def recognise(checkpoint: Checkpoint) -> StoredNetwork:
         names the first of them.
     """
     tensors = checkpoint.tensors
-    forms = [form for beginning, form in _FORMS.items() if any(name.startswith(beginning) for name in tensors)]
+    forms = [form for form in _FORMS if any(name.startswith(form.beginning) for name in tensors)]
     if not forms:
         raise WeightsError(
-            f"its tensors ({_some(list(tensors))}) are of no network that can be imported; "
-            "the authors' stacked hourglass and attention hourglass for discs can"
+            f"its tensors ({some(list(tensors))}) are of no network that can be imported; "
+            "the authors' stacked hourglass and attention hourglass for discs and their TMUnet can"
         )
-    model, options = forms[0](tensors)
+    form = forms[0]
+    model, options = form.network(tensors)
     try:
         with torch.device("meta"):  # shapes alone: a hostile file must not decide how much memory is taken
-            expected = build(model, **options).state_dict()
+            state = build(model, **options).state_dict()
     except UsageError as error:
         raise WeightsError(f"its tensors make no network ({error}); it is damaged or of another kind") from None
-    _check_names_and_shapes(tensors, expected, f"{model} ({', '.join(f'{name} {n}' for name, n in options.items())})")
-    sound = {name: _sound(name, tensors[name], expected[name]) for name in expected}
-    return StoredNetwork(model, options, sound, {"file": checkpoint.name, "sha256": checkpoint.sha256})
+    named = f"the published {model} ({', '.join(f'{name} {value}' for name, value in options.items())})"
+    theirs = {name: form.published_name(name) for name in state}
+    sound = fitted(tensors, {theirs[name]: tensor for name, tensor in state.items()}, named)
+    ours = {name: sound[theirs[name]] for name in state}
+    return StoredNetwork(model, options, ours, {"file": checkpoint.name, "sha256": checkpoint.sha256})
 
 
 def _disc_hourglass(tensors: Tensors) -> tuple[str, dict[str, Any]]:
     """The stacked hourglass of arXiv 2108.06554; it pools in its stem and brings scores to full size, as published."""
     options = {
-        "stacks": _count(tensors, r"hg\.(\d+)\."),
-        "blocks": _count(tensors, r"layer1\.(\d+)\."),
-        "depth": _count(tensors, r"hg\.0\.hg\.(\d+)\."),
+        "stacks": numbers_in(tensors, r"hg\.(\d+)\."),
+        "blocks": numbers_in(tensors, r"layer1\.(\d+)\."),
+        "depth": numbers_in(tensors, r"hg\.0\.hg\.(\d+)\."),
         "features": _length(tensors, "score.0.weight", 1, 256),
         "classes": _length(tensors, "score.0.weight", 0, 11),
         "in_channels": _length(tensors, "conv1.weight", 1, 3),
@@ -106,55 +104,23 @@ def _disc_hourglass(tensors: Tensors) -> tuple[str, dict[str, Any]]:
     return "attention-hourglass" if attends else "hourglass", options
 
 
-#: How the tensors of each published form begin that those of no other do, and what tells its name and options.
-_FORMS: dict[str, Callable[[Tensors], tuple[str, dict[str, Any]]]] = {"hg.": _disc_hourglass}
+def _tmunet(tensors: Tensors) -> tuple[str, dict[str, Any]]:
+    """TMUnet of arXiv 2203.01932, with all that its code does differently."""
+    return "tmunet", published_options(tensors)
 
 
-def _count(tensors: Tensors, pattern: str) -> int:
-    """How many different numbers stand in the names at the pattern's group; 1 where there is none."""
-    matches = (re.match(pattern, name) for name in tensors)
-    return max(1, len({match[1] for match in matches if match}))
+class _Form(NamedTuple):
+    """How tensors of a published form begin that those of no other do, what tells its name and options, its names."""
+
+    beginning: str
+    network: Callable[[Tensors], tuple[str, dict[str, Any]]]
+    published_name: Callable[[str], str] = str
+
+
+_FORMS = (_Form("hg.", _disc_hourglass), _Form("transformer.0.", _tmunet, published_name))
 
 
 def _length(tensors: Tensors, name: str, axis: int, usual: int) -> int:
     """Length of an axis of a convolution's kernel, or the published one where the kernel is missing or none."""
     kernel = tensors.get(name)
     return usual if kernel is None or kernel.ndim != 4 else kernel.shape[axis]
-
-
-def _check_names_and_shapes(tensors: Tensors, expected: Tensors, network: str) -> None:
-    misshapen = [
-        f"{name} ({_size(tensors[name])}, not {_size(expected[name])})"
-        for name in expected
-        if name in tensors and tensors[name].shape != expected[name].shape
-    ]
-    problems = {
-        "missing": [name for name in expected if name not in tensors],
-        "unknown": [name for name in tensors if name not in expected],
-        "of another shape": misshapen,
-    }
-    told = [f"{problem}: {_some(names)}" for problem, names in problems.items() if names]
-    if told:
-        raise WeightsError(f"its tensors are not those of the published {network}; {'; '.join(told)}")
-
-
-def _sound(name: str, tensor: Tensor, expected: Tensor) -> Tensor:
-    """A tensor in the network's precision, once it is sure that it holds usable numbers."""
-    if tensor.layout != torch.strided or tensor.is_floating_point() != expected.is_floating_point():
-        raise WeightsError(f"tensor {name} holds {tensor.dtype} ({tensor.layout}), not {expected.dtype}")
-    # Copied: no two tensors of the file may share their memory.
-    values = tensor.detach().to(expected.dtype, copy=True, memory_format=torch.contiguous_format)
-    if not bool(values.isfinite().all()):
-        raise WeightsError(f"tensor {name} holds values that are no finite numbers; the training had failed")
-    if name.endswith("running_var") and bool((values < 0).any()):
-        raise WeightsError(f"tensor {name} holds negative variances; the file is damaged")
-    return values
-
-
-def _size(tensor: Tensor) -> str:
-    return " x ".join(map(str, tensor.shape)) or "one number"
-
-
-def _some(names: list[str]) -> str:
-    more = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
