@@ -6,6 +6,8 @@ import pytest
 import torch
 from tests.tiny import tiny_recipe
 
+from lookonce.errors import UsageError
+from lookonce.models.resnet import ResNet
 from lookonce.training.module import DiscTraining
 
 
@@ -34,6 +36,21 @@ def test_the_average_has_no_gradients_for_several_processes_to_wait_for():
     module = DiscTraining(tiny_recipe())
     trained = {name.split(".")[0] for name, parameter in module.named_parameters() if parameter.requires_grad}
     assert trained == {"network"}
+
+
+def test_imagenet_weights_go_into_the_network_and_its_average(tmp_path):
+    torch.manual_seed(0)
+    weights = ResNet((4, 4, 4, 4), (1, 1, 1, 1)).state_dict()
+    torch.save(weights, tmp_path / "a.pth")
+    module = DiscTraining(tiny_recipe("optimizer.average_decay=0.9"))
+    with pytest.raises(UsageError, match=r"a\.pth: the network has no ResNet"):
+        module.start_encoder(tmp_path / "a.pth")
+    for network in (module.network, module.result):
+        network.encoder = ResNet((4, 4, 4, 4), (1, 1, 1, 1))
+    module.start_encoder(tmp_path / "a.pth")
+    for network in (module.network, module.result):
+        found = network.encoder.state_dict()
+        assert all(torch.equal(found[name], weights[name]) for name in weights)
 
 
 def test_without_an_average_the_network_itself_is_kept():

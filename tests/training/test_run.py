@@ -218,6 +218,18 @@ def test_a_run_to_start_from_must_be_finished_and_of_the_same_network(undisturbe
         train(other, data=None, out=tmp_path / "run", start=undisturbed, progress=False)
 
 
+def test_a_run_to_start_from_and_an_encoder_exclude_each_other(undisturbed, tmp_path):
+    with pytest.raises(UsageError, match=r"a\.pth: the run to start from, .*, has an encoder already"):
+        train(
+            tiny_recipe(),
+            data=None,
+            out=tmp_path / "run",
+            start=undisturbed,
+            encoder=tmp_path / "a.pth",
+            progress=False,
+        )
+
+
 POINTS = ("model.options={widths: [8, 12, 16], relation: 8}", "data=[{kind: synth, pool: 5, weight: 1}]", "epochs=2")
 
 

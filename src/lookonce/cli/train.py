@@ -28,6 +28,10 @@ def train(
     start: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Start from the weights of a finished run of the same network.")
     ] = None,
+    encoder: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Start the network's ResNet from ImageNet weights with torchvision's names."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars.")] = False,
 ) -> None:
     """Train a model from a recipe.
@@ -47,6 +51,7 @@ def train(
         cache=cache,
         start=start,
         progress=not quiet,
+        encoder=encoder,
     )
     if rank_zero_only.rank == 0:  # one process a device comes here
         typer.echo(str(weights))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import Any
 
 import lightning
@@ -13,6 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from lookonce import models
 from lookonce.errors import UsageError
+from lookonce.models.encoders import load_encoder
 from lookonce.models.lookonce import LookOnce
 from lookonce.models.network import LandmarkNetwork
 from lookonce.training.losses import counts_loss, levels_loss, names_loss
@@ -71,6 +73,11 @@ class RecipeTraining(lightning.LightningModule, ABC):
                 network.load_state_dict(trained.state_dict())
         except RuntimeError as error:
             raise UsageError("the run to start from trained another network; choose a run of the same model") from error
+
+    def start_encoder(self, weights: Path) -> None:
+        """Take over ImageNet weights into the network's ResNet; raises what `load_encoder` does."""
+        for network in (self.network, self.result):
+            load_encoder(network, weights)
 
     def training_step(self, batch: dict[str, Tensor], _index: int) -> Tensor:
         """Loss of one batch; its parts are logged as `train/*`."""

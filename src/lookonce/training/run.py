@@ -49,6 +49,7 @@ def train(
     cache: Path | None = None,
     start: Path | None = None,
     progress: bool = True,
+    encoder: Path | None = None,
 ) -> Path:
     """Train a recipe; everything lands in `out`.
 
@@ -68,6 +69,8 @@ def train(
         Folder of a finished run of the same network, whose weights this one starts from.
     progress : bool
         Show progress bars on stderr.
+    encoder : Path, optional
+        File of ImageNet weights that the network's ResNet starts from (see `load_encoder`).
 
     Returns
     -------
@@ -78,18 +81,24 @@ def train(
     ------
     UsageError
         If the run folder holds a run and `resume` is not set, or one of another recipe and it is; or the recipe does
-        not fit together.
+        not fit together, or `encoder` is given with `start` or for a network without a ResNet.
     InputError
         If the data, or the run to start from, is not there.
+    WeightsError
+        If the encoder's file is not of such a ResNet.
     """
     checkpoint = out / CHECKPOINT_FILE if (out / CHECKPOINT_FILE).exists() else None
     if checkpoint is not None:
         _check_resumable(recipe, out, resume)
+    if start is not None and encoder is not None:
+        raise UsageError(f"{encoder}: the run to start from, {start}, has an encoder already; give one of the two")
     keep_freed_memory()
     lightning.seed_everything(recipe.seed, verbose=False)
     module, stream, callbacks = _training_of(recipe, data, cache or out / "pictures", out)
     if start is not None:
         module.start_from(load_run(start)[1])
+    if encoder is not None:
+        module.start_encoder(encoder)
     with only_progress():
         trainer = _trainer(recipe, out, progress, callbacks, done_steps=_steps_done(checkpoint))
         if checkpoint is None and trainer.is_global_zero:
@@ -105,6 +114,7 @@ def train(
             "precision": trainer.precision,
             "steps": trainer.global_step,
             "started_from": None if start is None else _sha256(start / WEIGHTS_FILE),
+            "encoder_from": None if encoder is None else _sha256(encoder),
         }
         if isinstance(stream, PointRunData):
             record["mean_skeleton"] = stream.mean_skeleton().round(2).tolist()
