@@ -81,12 +81,13 @@ class ContextualAttention(nn.Module):
         weights = self.excitation(means) * kernel
         if self.published:
             return self.boundary(features), weights.sum(dim=1)[:, None, None, None]
-        first, rest = cast(nn.Conv2d, self.boundary[0]), self.boundary[1:]
-        if self.training:
-            hidden, local = mix_pixels(features, first.weight.flatten(1), cast(Tensor, first.bias), weights)
-            return rest(hidden), local
-        local = torch.bmm(weights[:, None], features.flatten(2)).unflatten(2, features.shape[2:])
-        return rest(first(features)), local
+        if not self.training:
+            local = torch.bmm(weights[:, None], features.flatten(2)).unflatten(2, features.shape[2:])
+            return self.boundary(features), local
+        first, last = cast(nn.Conv2d, self.boundary[0]), cast(nn.Conv2d, self.boundary[-1])
+        hidden, local = mix_pixels(features, first.weight.flatten(1), cast(Tensor, first.bias), weights)
+        # To one channel, channels last, a product is several times as quick as torch's convolution.
+        return (self.boundary[1:-1](hidden).permute(0, 2, 3, 1) @ last.weight.flatten())[:, None], local
 
 
 def importance(tokens: Tensor) -> Tensor:
