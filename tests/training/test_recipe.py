@@ -10,12 +10,17 @@ import yaml
 
 from lookonce.errors import UsageError
 from lookonce.io.lists import read_subjects
+from lookonce.models import names as model_names
 from lookonce.models.lookonce import LookOnce
-from lookonce.training.module import build_network, build_point_network
-from lookonce.training.recipe import PointRecipe, load_recipe, recipe_names
+from lookonce.training.module import build_mask_network, build_network, build_point_network
+from lookonce.training.recipe import MaskRecipe, PointRecipe, load_recipe, recipe_names
+
+#: How recipes for pictures with masks are called.
+MASKS = ("skin", "cells")
 
 every_recipe = pytest.mark.parametrize("name", recipe_names())
-every_disc_recipe = pytest.mark.parametrize("name", [name for name in recipe_names() if name != "lookonce"])
+every_disc_recipe = pytest.mark.parametrize("name", [name for name in recipe_names() if name.startswith("discs")])
+every_mask_recipe = pytest.mark.parametrize("name", [name for name in recipe_names() if name.startswith(MASKS)])
 
 
 def test_the_default_and_the_papers_forms_are_shipped():
@@ -31,6 +36,15 @@ def test_a_shipped_recipe_is_sound(name):
     with torch.no_grad():
         assert network(image).scores[-1].shape[1] == recipe.target.classes
     assert all(read_subjects(part.subjects) for part in recipe.data if part.subjects)
+
+
+@every_mask_recipe
+def test_a_shipped_recipe_for_masks_is_sound(name):
+    recipe = load_recipe(name)
+    assert isinstance(recipe, MaskRecipe)
+    if recipe.model.name not in model_names():
+        pytest.skip(f"no model is called {recipe.model.name} yet")
+    build_mask_network(recipe)
 
 
 @every_recipe

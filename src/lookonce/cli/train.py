@@ -23,7 +23,7 @@ def train(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a field of the recipe; repeatable.")
     ] = None,
     cache: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Keep simulated pictures here between runs.")
+        Path | None, typer.Option(metavar="DIR", help="Keep simulated and decoded pictures here between runs.")
     ] = None,
     start: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Start from the weights of a finished run of the same network.")

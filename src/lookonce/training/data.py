@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import lightning
 from torch.utils.data import DataLoader
@@ -47,6 +48,10 @@ class RunData(lightning.LightningDataModule):
         """The fixed set, unaugmented."""
         return self._stream(None, seed=self.recipe.seed + 1, start=0, length=VALIDATION_PICTURES)
 
+    def facts(self) -> dict[str, Any]:
+        """What the run's record says of its data."""
+        return {}
+
     def _stream(self, augmentation: Augmentation | None, *, seed: int, start: int, length: int) -> PictureStream:
         recipe = self.recipe
         return PictureStream(
@@ -82,9 +87,10 @@ class PointRunData(lightning.LightningDataModule):
         """Batches of the fixed set."""
         return self._batches(self.recipe.seed + 1, 0, VALIDATION_BATCHES)
 
-    def mean_skeleton(self) -> FloatArray:
-        """The mean of all skeletons, (joints, 2), mm."""
-        return mean_skeleton([skeleton for pool, _ in self.sources for skeleton in pool])
+    def facts(self) -> dict[str, Any]:
+        """What the run's record says of its data: the mean of all skeletons, (joints, 2), mm."""
+        mean = mean_skeleton([skeleton for pool, _ in self.sources for skeleton in pool])
+        return {"mean_skeleton": mean.round(2).tolist()}
 
     def _batches(self, seed: int, start: int, length: int) -> DataLoader:
         recipe = self.recipe

@@ -16,9 +16,10 @@ from lookonce import models
 from lookonce.errors import UsageError
 from lookonce.models.encoders import load_encoder
 from lookonce.models.lookonce import LookOnce
-from lookonce.models.network import LandmarkNetwork
+from lookonce.models.network import LandmarkNetwork, MaskNetwork
 from lookonce.training.losses import counts_loss, levels_loss, names_loss
-from lookonce.training.recipe import PointRecipe, Recipe
+from lookonce.training.mask_losses import mask_loss, mean_dice
+from lookonce.training.recipe import AnyRecipe, MaskRecipe, PointRecipe, Recipe
 
 
 def build_network(recipe: Recipe) -> LandmarkNetwork:
@@ -47,10 +48,29 @@ def build_point_network(recipe: PointRecipe) -> LookOnce:
     return network
 
 
+def build_mask_network(recipe: MaskRecipe) -> MaskNetwork:
+    """The untrained segmentation network of a recipe.
+
+    Raises
+    ------
+    UsageError
+        If there is no such network or option, it does not segment, or it cannot take pictures of the recipe's size.
+    """
+    network = models.build(recipe.model.name, **recipe.model.options)
+    if not isinstance(network, MaskNetwork):
+        raise UsageError(f"model {recipe.model.name} does not segment pictures; choose another for model.name")
+    height, width = recipe.input.size
+    if network.size is not None and (height, width) != (network.size, network.size):
+        raise UsageError(f"input.size {height} x {width}: this network takes {network.size} x {network.size} pixels")
+    if height % network.multiple or width % network.multiple:
+        raise UsageError(f"input.size {height} x {width}: this network takes multiples of {network.multiple} pixels")
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs leave it out
+
+
 class RecipeTraining(lightning.LightningModule, ABC):
     """Trains the network of a recipe; `averaged` holds the running average of its weights where the recipe asks."""
 
-    def __init__(self, recipe: Recipe | PointRecipe, network: nn.Module) -> None:
+    def __init__(self, recipe: AnyRecipe, network: nn.Module) -> None:
         super().__init__()
         self.recipe = recipe
         self.network = network
@@ -146,3 +166,18 @@ class PointTraining(RecipeTraining):
     def loss_parts(self, network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Binary cross-entropy over all points (arXiv 2204.02943, section 2.2)."""
         return {"total": F.binary_cross_entropy_with_logits(network(batch["points"]), batch["true"])}
+
+
+class MaskTraining(RecipeTraining):
+    """Trains a network that segments pictures; `dice` is logged beside the loss, and no part of it."""
+
+    recipe: MaskRecipe
+
+    def __init__(self, recipe: MaskRecipe) -> None:
+        super().__init__(recipe, build_mask_network(recipe))
+
+    def loss_parts(self, network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The weighted sum of arXiv 2203.01932, section 2.3, and its parts."""
+        output = network(batch["image"].to(memory_format=torch.channels_last))
+        parts = mask_loss(output, batch["mask"], self.recipe.loss)
+        return parts | {"dice": mean_dice(output.mask.detach(), batch["mask"], self.recipe.threshold)}

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, ValidationError
 
 from lookonce.datasets.augment import Augmentation
+from lookonce.datasets.mask_augment import MaskAugmentation
 from lookonce.datasets.points import Noise
 from lookonce.datasets.targets import Target
 from lookonce.errors import UsageError
+from lookonce.io.fitting import Resize
 
 Contrast = Literal["t1", "t2", "pd", "stir", "gre", "dixon", "random-tissue", "random"]
 FieldOfView = Literal["cervical", "thoracic", "lumbar", "whole", "random"]
@@ -65,12 +67,40 @@ class OptimizerPart(_Part):
     average_decay: float | None = None
 
 
+class MaskInputPart(_Part):
+    """The picture that a segmentation network sees: height and width, and how a picture comes to that size."""
+
+    size: tuple[PositiveInt, PositiveInt]
+    resize: Resize = "stretch"
+
+
+class MaskSourcePart(_Part):
+    """A prepared set of pictures with masks, `path` below the data folder or that folder itself.
+
+    It trains on the list `split`, or on those of it that `subjects` names, and validates on the list ``validation``.
+    `weight` is how often each of its pictures is drawn, against those of the other sets.
+    """
+
+    path: str | None = None
+    split: str = "train"
+    subjects: str | None = None
+    weight: float = Field(1.0, gt=0)
+
+
+class MaskLossPart(_Part):
+    """Weights of the loss's parts; those of maps that a network does not give are shared out among the others."""
+
+    mask: PositiveFloat = 0.7
+    regions: NonNegativeFloat = 0.1
+    boundary: NonNegativeFloat = 0.2
+    dice: NonNegativeFloat = 0.0
+
+
 class _Run(_Part):
-    """What every training run has; point networks train on skeletons alone, from the same sources."""
+    """What every training run has."""
 
     description: str
     model: ModelPart
-    data: tuple[SourcePart, ...] = Field(min_length=1)
     optimizer: OptimizerPart
     batch_size: int = Field(gt=0)
     epochs: int = Field(gt=0)
@@ -89,26 +119,43 @@ class _Run(_Part):
 class Recipe(_Run):
     """The training of a network that finds discs in pictures."""
 
+    data: tuple[SourcePart, ...] = Field(min_length=1)
     input: InputPart
     target: Target
     augmentation: Augmentation = Augmentation()
 
 
 class PointRecipe(_Run):
-    """The training of a network that tells discs from false points; `any_region` as in `PointStream`."""
+    """The training of a network that tells discs from false points, on skeletons; `any_region` as in `PointStream`."""
 
     task: Literal["points"]
+    data: tuple[SourcePart, ...] = Field(min_length=1)
     noise: Noise = Noise()
     any_region: float = Field(0.5, ge=0, le=1)
 
 
-def read_recipe(fields: Any) -> Recipe | PointRecipe:
+class MaskRecipe(_Run):
+    """The training of a network that segments pictures; `threshold` is where its mask begins in use."""
+
+    task: Literal["masks"]
+    data: tuple[MaskSourcePart, ...] = Field(min_length=1)
+    input: MaskInputPart
+    loss: MaskLossPart = MaskLossPart()
+    augmentation: MaskAugmentation = MaskAugmentation()
+    threshold: float = Field(0.5, gt=0, lt=1)
+
+
+AnyRecipe = Recipe | PointRecipe | MaskRecipe
+
+
+def read_recipe(fields: Any) -> AnyRecipe:
     """The recipe of plain fields; raises pydantic's ValidationError."""
-    kind = PointRecipe if isinstance(fields, dict) and fields.get("task") == "points" else Recipe
-    return kind.model_validate(fields)
+    task = fields.get("task") if isinstance(fields, dict) else None
+    kinds: dict[str | None, type[AnyRecipe]] = {"points": PointRecipe, "masks": MaskRecipe}
+    return kinds.get(task, Recipe).model_validate(fields)
 
 
-def load_recipe(name_or_path: str, changes: list[str] | None = None) -> Recipe | PointRecipe:
+def load_recipe(name_or_path: str, changes: list[str] | None = None) -> AnyRecipe:
     """Read a shipped recipe by name, or one from a path, with `key.sub=value` changes applied.
 
     Raises

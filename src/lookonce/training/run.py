@@ -19,18 +19,24 @@ from lookonce import __version__
 from lookonce.errors import InputError, UsageError
 from lookonce.io.files import write_text
 from lookonce.models.lookonce import LookOnce
-from lookonce.models.network import LandmarkNetwork
+from lookonce.models.network import LandmarkNetwork, MaskNetwork
 from lookonce.training.data import PointRunData, RunData
 from lookonce.training.film import FilmRecorder
 from lookonce.training.logs import only_progress, open_loggers
+from lookonce.training.mask_data import MaskRunData
 from lookonce.training.module import (
     DiscTraining,
+    MaskTraining,
     PointTraining,
     RecipeTraining,
+    build_mask_network,
     build_network,
     build_point_network,
 )
-from lookonce.training.recipe import PointRecipe, Precision, Recipe, read_recipe
+from lookonce.training.recipe import AnyRecipe, MaskRecipe, PointRecipe, Precision, read_recipe
+
+Network = LandmarkNetwork | LookOnce | MaskNetwork
+Data = RunData | PointRunData | MaskRunData
 
 CHECKPOINT_FILE = "last.ckpt"
 WEIGHTS_FILE = "weights.safetensors"
@@ -41,7 +47,7 @@ BF16_UNITS = ("amx_bf16", "avx512_bf16", "bf16")
 
 
 def train(
-    recipe: Recipe | PointRecipe,
+    recipe: AnyRecipe,
     *,
     data: Path | None,
     out: Path,
@@ -55,7 +61,7 @@ def train(
 
     Parameters
     ----------
-    recipe : Recipe or PointRecipe
+    recipe : Recipe, PointRecipe or MaskRecipe
     data : Path or None
         Folder that the recipe's source paths start from; not needed when all pictures are simulated.
     out : Path
@@ -64,7 +70,7 @@ def train(
     resume : bool
         Go on from `last.ckpt`; the result equals that of an undisturbed run.
     cache : Path, optional
-        Folder for simulated pictures, to share them between runs; by default one inside `out`.
+        Folder for simulated and for decoded pictures, to share them between runs; by default one inside `out`.
     start : Path, optional
         Folder of a finished run of the same network, whose weights this one starts from.
     progress : bool
@@ -116,23 +122,26 @@ def train(
             "started_from": None if start is None else _sha256(start / WEIGHTS_FILE),
             "encoder_from": None if encoder is None else _sha256(encoder),
         }
-        if isinstance(stream, PointRunData):
-            record["mean_skeleton"] = stream.mean_skeleton().round(2).tolist()
-        (out / RECORD_FILE).write_text(json.dumps(record, indent=1))
+        (out / RECORD_FILE).write_text(json.dumps(record | stream.facts(), indent=1))
     return weights
 
 
-def load_run(run: Path) -> tuple[Recipe | PointRecipe, LandmarkNetwork | LookOnce]:
+def load_run(run: Path) -> tuple[AnyRecipe, Network]:
     """The recipe and trained network of a run folder, in evaluation mode; raises InputError if it is none."""
-    network: LandmarkNetwork | LookOnce
     try:
         recipe = read_recipe(json.loads((run / "recipe.json").read_text()))
-        network = build_point_network(recipe) if isinstance(recipe, PointRecipe) else build_network(recipe)
+        network = _network_of(recipe)
         load_model(network, str(run / WEIGHTS_FILE))
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{run}: not a finished training run ({reason}); train it to the end first") from error
     return recipe, network.eval()
+
+
+def _network_of(recipe: AnyRecipe) -> Network:
+    if isinstance(recipe, PointRecipe):
+        return build_point_network(recipe)
+    return build_mask_network(recipe) if isinstance(recipe, MaskRecipe) else build_network(recipe)
 
 
 def _sha256(path: Path) -> str:
@@ -161,7 +170,7 @@ def keep_freed_memory() -> None:
     libc.mallopt(top_pad, 2**28)
 
 
-def _check_resumable(recipe: Recipe | PointRecipe, out: Path, resume: bool) -> None:
+def _check_resumable(recipe: AnyRecipe, out: Path, resume: bool) -> None:
     """Raise UsageError unless `out` may be gone on with: asked for, and with the recipe that it was started with."""
     if not resume:
         raise UsageError(f"{out} already holds a run; go on with --resume or choose another --out")
@@ -188,18 +197,20 @@ def _steps_done(checkpoint: Path | None) -> int:
 
 
 def _training_of(
-    recipe: Recipe | PointRecipe, data: Path | None, cache: Path, out: Path
-) -> tuple[RecipeTraining, RunData | PointRunData, list[lightning.Callback]]:
+    recipe: AnyRecipe, data: Path | None, cache: Path, out: Path
+) -> tuple[RecipeTraining, Data, list[lightning.Callback]]:
     """The module, data and callbacks of a recipe."""
     if isinstance(recipe, PointRecipe):
         return PointTraining(recipe), PointRunData(recipe, data), []
+    if isinstance(recipe, MaskRecipe):
+        return MaskTraining(recipe), MaskRunData(recipe, data, cache), []
     module = DiscTraining(recipe)
     stream = RunData(recipe, data, cache, stride=module.network.output_stride)
     return module, stream, [FilmRecorder(out, stream.validation_stream(), epochs=recipe.epochs)]
 
 
 def _trainer(
-    recipe: Recipe | PointRecipe, out: Path, progress: bool, callbacks: list[lightning.Callback], *, done_steps: int
+    recipe: AnyRecipe, out: Path, progress: bool, callbacks: list[lightning.Callback], *, done_steps: int
 ) -> lightning.Trainer:
     # Not `save_last`, which waits for the end of the training: this one file is replaced, whole, after every epoch.
     checkpoints = ModelCheckpoint(
