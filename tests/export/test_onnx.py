@@ -225,5 +225,5 @@ def test_the_card_of_a_point_network_holds_the_mean_of_its_skeletons(exported_po
 def test_a_run_on_points_without_its_record_is_not_exported(exported_points, tmp_path):
     shutil.copytree(exported_points.run, tmp_path / "run")
     (tmp_path / "run" / "run.json").unlink()
-    with pytest.raises(InputError, match=r"run\.json: says no mean skeleton"):
+    with pytest.raises(InputError, match=r"run\.json: does not say what export needs"):
         export_run(tmp_path / "run", tmp_path / "points.onnx", name="points")

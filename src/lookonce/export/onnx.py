@@ -20,15 +20,17 @@ from lookonce.decode.chain_scores import FIRST
 from lookonce.errors import InputError, UsageError, WeightsError
 from lookonce.io.files import write_files
 from lookonce.models.lookonce import LookOnce
-from lookonce.models.network import LandmarkNetwork
+from lookonce.models.network import LandmarkNetwork, MaskNetwork
 from lookonce.runtime.ort import import_onnxruntime
-from lookonce.runtime.weights import DiscModelCard, PointModelCard
-from lookonce.training.recipe import PointRecipe, Recipe
-from lookonce.training.run import RECORD_FILE, load_run
+from lookonce.runtime.weights import AnyModelCard, DiscModelCard, MaskModelCard, PointModelCard
+from lookonce.training.recipe import AnyRecipe, MaskRecipe, Recipe
+from lookonce.training.run import RECORD_FILE, Network, load_run
 
 #: Largest difference between torch and ONNX Runtime on probabilities and, relative to their spread, on logits.
 PARITY = 1e-3
 OUTPUTS = ("disc", "names", "attention")
+#: What a segmentation model gives, those that its network has.
+MASK_OUTPUTS = ("mask", "boundary", "regions")
 
 
 class DeployedDiscNet(nn.Module):
@@ -58,6 +60,25 @@ class DeployedDiscNet(nn.Module):
         return disc, scores[-1][:, 1:], torch.ones_like(disc) if attention is None else attention[:, 0]
 
 
+class DeployedMaskNet(nn.Module):
+    """A segmentation network as the pipeline wants it: colour pictures in, probabilities out.
+
+    Parameters
+    ----------
+    network : MaskNetwork
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Map pictures (B, 3, H, W) to mask, boundary (B, H, W) and regions (B, h, w), those that the network has."""
+        mask, boundary, regions = self.network(image)
+        maps = [mask.sigmoid(), None if boundary is None else boundary.sigmoid(), regions]
+        return tuple(values[:, 0] for values in maps if values is not None)
+
+
 def export_run(run: Path, out: Path, *, name: str, about: dict[str, Any] | None = None) -> Path:
     """Write `out` (.onnx) and its card (.json) from a run folder; both appear, or none.
 
@@ -76,7 +97,7 @@ def export_run(run: Path, out: Path, *, name: str, about: dict[str, Any] | None 
     if out.suffix != ".onnx":
         raise UsageError(f"{out}: the model's name must end in .onnx; its card goes beside it as .json")
     recipe, network = load_run(run)
-    model, facts = _points(run, network) if isinstance(network, LookOnce) else _discs(run, recipe, network)
+    kind, model, facts = _deployed(run, recipe, network)
     card = facts | {
         "name": name,
         "version": __version__,
@@ -84,7 +105,7 @@ def export_run(run: Path, out: Path, *, name: str, about: dict[str, Any] | None 
         "recipe": recipe.model_dump(mode="json"),
         "about": about or {},
     }
-    checked = (PointModelCard if isinstance(network, LookOnce) else DiscModelCard).model_validate(card)
+    checked = kind.model_validate(card)
     write_files({out: model, out.with_suffix(".json"): (json.dumps(checked.model_dump(), indent=1) + "\n").encode()})
     return out
 
@@ -103,9 +124,19 @@ def check_parity(deployed: nn.Module, model: bytes, inputs: Sequence[Tensor]) ->
                 raise WeightsError(f"ONNX Runtime differs from torch by {worst:.2g}; report this with your versions")
 
 
-def _discs(run: Path, recipe: Recipe | PointRecipe, network: LandmarkNetwork) -> tuple[bytes, dict[str, Any]]:
-    """ONNX file of a network that finds discs, for any batch and any size that it takes, and what its card says."""
+def _deployed(run: Path, recipe: AnyRecipe, network: Network) -> tuple[type[AnyModelCard], bytes, dict[str, Any]]:
+    """The kind of card, the ONNX file and what its card says, of any network."""
+    if isinstance(network, LookOnce):
+        return PointModelCard, *_points(run, network)
+    if isinstance(network, MaskNetwork):
+        assert isinstance(recipe, MaskRecipe)
+        return MaskModelCard, *_masks(run, recipe, network)
     assert isinstance(recipe, Recipe)
+    return DiscModelCard, *_discs(run, recipe, network)
+
+
+def _discs(run: Path, recipe: Recipe, network: LandmarkNetwork) -> tuple[bytes, dict[str, Any]]:
+    """ONNX file of a network that finds discs, for any batch and any size that it takes, and what its card says."""
     if recipe.target.kind != "names":
         raise UsageError(f"{run}: only recipes with target kind 'names' deploy to `lookonce label`")
     network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # torch's stubs leave it out
@@ -135,10 +166,7 @@ def _discs(run: Path, recipe: Recipe | PointRecipe, network: LandmarkNetwork) ->
 
 def _points(run: Path, network: LookOnce) -> tuple[bytes, dict[str, Any]]:
     """ONNX file of a point network, for any number of points, and what its card says."""
-    try:
-        mean = json.loads((run / RECORD_FILE).read_text())["mean_skeleton"]
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{run / RECORD_FILE}: says no mean skeleton ({error}); train the run again") from error
+    (mean,) = _recorded(run, "mean_skeleton")
     random = torch.Generator().manual_seed(0)
     model = _to_onnx(
         network,
@@ -148,6 +176,41 @@ def _points(run: Path, network: LookOnce) -> tuple[bytes, dict[str, Any]]:
     )
     check_parity(network, model, [100 * torch.rand(b, n, 2, generator=random) for b, n in ((1, 2), (3, 7), (1, 111))])
     return model, {"task": "points", "mean_skeleton": mean, "first_level": FIRST}
+
+
+def _masks(run: Path, recipe: MaskRecipe, network: MaskNetwork) -> tuple[bytes, dict[str, Any]]:
+    """ONNX file of a segmentation network, for any number of pictures of its size, and what its card says."""
+    objects, data, look = _recorded(run, "objects", "data", "look")
+    network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # torch's stubs leave it out
+    deployed = DeployedMaskNet(network).eval()
+    random = torch.Generator().manual_seed(0)
+    examples = [torch.rand(count, 3, *recipe.input.size, generator=random) for count in (2, 1)]
+    with torch.no_grad():
+        output = network(examples[0])
+    names = tuple(name for name in MASK_OUTPUTS if getattr(output, name) is not None)
+    model = _to_onnx(deployed, examples[0], names=("image", names), shapes={0: Dim("batch")})
+    check_parity(deployed, model, examples)
+    return model, {
+        "task": "masks",
+        "size": recipe.input.size,
+        "resize": recipe.input.resize,
+        "threshold": recipe.threshold,
+        "objects": objects,
+        "licence": "; ".join(dict.fromkeys(f"{entry['licence']} ({entry['name']})" for entry in data)),
+        "look": look,
+    }
+
+
+def _recorded(run: Path, *names: str) -> list[Any]:
+    """What the record of a run says of its data."""
+    try:
+        record = json.loads((run / RECORD_FILE).read_text())
+        return [record[name] for name in names]
+    except (OSError, ValueError, KeyError) as error:
+        cause = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise InputError(
+            f"{run / RECORD_FILE}: does not say what export needs ({cause}); train the run again"
+        ) from error
 
 
 def _to_onnx(
