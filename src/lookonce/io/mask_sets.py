@@ -17,10 +17,11 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lookonce.errors import InputError
+from lookonce.io.pictures import read_picture
 
 DESCRIPTION_FILE = "masks.json"
 TABLE_FILE = "report.csv"
@@ -112,29 +113,20 @@ def read_case(case: MaskCase) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     InputError
         If one cannot be read, or they differ in size.
     """
-    picture, mask = read_rgb(case.image), read_grey(case.mask) > 127
+    picture, mask = read_picture(case.image).pixels, read_grey(case.mask) > 127
     if picture.shape[:2] != mask.shape:
         raise InputError(f"{case.mask}: is not of the size of {case.image.name}; prepare the set again")
     return picture, mask
 
 
-def read_rgb(path: Path) -> NDArray[np.uint8]:
-    """An image file as (H, W, 3), turned as its EXIF says; raises InputError if it cannot be read."""
-    return _decoded(path, "RGB")
-
-
 def read_grey(path: Path) -> NDArray[np.uint8]:
-    """An image file as (H, W); raises InputError if it cannot be read."""
-    return _decoded(path, "L")
-
-
-def _decoded(path: Path, mode: str) -> NDArray[np.uint8]:
+    """A mask's file as (H, W), in whatever form it is stored; raises InputError if it cannot be read."""
     try:
         with Image.open(path) as image:
-            return np.asarray(ImageOps.exif_transpose(image).convert(mode))
+            return np.asarray(image.convert("L"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; check the name and the folder") from None
     except UnidentifiedImageError:
-        raise InputError(f"{path}: is no image, or an empty file; copy it again") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); copy it again") from None
+        raise InputError(f"{path}: is no picture, or an empty file; copy it again") from None
+    except Exception as error:  # Pillow's readers raise whatever a damaged file makes them stumble over
+        raise InputError(f"{path}: is damaged or cut short ({error}); copy it again") from None
