@@ -1,4 +1,4 @@
-"""`lookonce evaluate`: the papers' tables for a model or any tool's labels."""
+"""`lookonce evaluate`: the papers' tables for a model or any tool's labels or masks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lookonce.cli.evaluate_masks import evaluate_masks
 from lookonce.cli.label import Decoder as DecoderName
 
 if TYPE_CHECKING:
@@ -43,10 +44,10 @@ PLAIN_WIDTH = 180
 
 
 Source = Annotated[
-    str, typer.Argument(metavar="MODEL_OR_PREDICTIONS", help="A model, or a folder of label files from any tool.")
+    str, typer.Argument(metavar="MODEL_OR_PREDICTIONS", help="A model, or a folder of any tool's label files or masks.")
 ]
 Data = Annotated[
-    list[Path], typer.Option(metavar="DIR", help="BIDS tree with disc labels; may be given several times.")
+    list[Path], typer.Option(metavar="DIR", help="BIDS tree with disc labels, or a prepared set of masks; repeatable.")
 ]
 Subjects = Annotated[
     str | None, typer.Option(metavar="FILE", help="Score only these: one id a line, or a shipped list (unseen).")
@@ -95,20 +96,38 @@ def evaluate(
     csv_file: CsvFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Score disc labels against known ones, with 95 % intervals.
+    """Score disc labels, or masks, against known ones, with 95 % intervals.
 
     A scan without a prediction counts as missed and is named. DTT and rates per disc have bootstrap intervals (whole
-    patients are redrawn), shares of scans have Wilson's.
+    patients are redrawn), shares of scans have Wilson's. Where --data is a set of pictures with masks, as `lookonce
+    prepare` writes it, masks are scored.
 
     Example: lookonce evaluate discs --data cervical --data lumbar --subjects unseen --by source
 
     Example: lookonce evaluate discs --data lumbar --subjects unseen --change crop=0.4 --repeats 4
+
+    Example: lookonce evaluate skin --data prepared/isic2018 --split test --protocol paper
     """
     from lookonce import evaluation
     from lookonce.errors import UsageError
     from lookonce.io.files import write_text
     from lookonce.io.lists import read_patients, read_subjects
+    from lookonce.io.mask_sets import is_mask_set
 
+    if any(map(is_mask_set, data)):
+        if by or patients or change or decoder != "chain":
+            raise UsageError("--by, --patients, --change and --decoder are for discs; leave them out for masks")
+        evaluate_masks(
+            source,
+            data,
+            subjects=subjects,
+            split=split,
+            protocol=protocol,
+            csv_file=csv_file,
+            as_json=as_json,
+            progress=_progress,
+        )
+        return
     if repeats > 1 and change is None:
         raise UsageError("--repeats counts changed forms of a scan; say which with --change")
     selection = evaluation.Selection(

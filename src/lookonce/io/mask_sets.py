@@ -26,6 +26,8 @@ from lookonce.io.pictures import read_picture
 DESCRIPTION_FILE = "masks.json"
 TABLE_FILE = "report.csv"
 IMAGES_FOLDER, MASKS_FOLDER = "images", "masks"
+#: What tools append to a picture's name to call its mask.
+MASK_TAILS = ("_segmentation", "_lesion", "_mask", "_seg", "_label", "")
 
 Objects = Literal["one", "many"]
 

@@ -8,11 +8,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lookonce.io.mask_sets import Objects
+from lookonce.io.mask_sets import MASK_TAILS, Objects
 
 PICTURE_ENDINGS = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"))
-#: What tools append to a picture's name to call its mask.
-MASK_TAILS = ("_segmentation", "_lesion", "_mask", "_seg", "_label", "")
 
 
 @dataclass(frozen=True)

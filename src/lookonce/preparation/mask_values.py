@@ -76,8 +76,8 @@ class CellMasks:
         """Raise InputError where the cells seen so far say that 20 is the nucleus, which lies within the cytoplasm."""
         if self.cytoplasm_within > self.nucleus_within:
             raise InputError(
-                f"in these masks {CYTOPLASM} lies within {NUCLEUS}, so {CYTOPLASM} is the nucleus, unlike in SegPC 2021; "
-                "exchange the values"
+                f"in these masks {CYTOPLASM} lies within {NUCLEUS}, so {CYTOPLASM} is the nucleus, unlike in "
+                "SegPC 2021; exchange the values"
             )
 
     def _count(self, values: NDArray[np.uint8]) -> None:
