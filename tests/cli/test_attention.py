@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from tests.blobs import make_phantom, write_blob_model
+from tests.shade_model import dark_discs, write_shade_model
+
+from lookonce.runtime.masks import MaskSession
 
 
 @pytest.fixture
@@ -41,3 +46,29 @@ def test_what_cannot_be_done_is_said_in_one_line(run, scan, tmp_path, scan_name,
     assert (code, stdout) == (expected, "")
     assert stderr.count("\n") == 1
     assert stderr.startswith("lookonce: ")
+
+
+def test_a_photo_is_shown_with_what_its_network_has(run_command, tmp_path):
+    Image.fromarray(dark_discs((60, 80), (30, 40, 15))[0]).save(tmp_path / "lesion.jpg")
+    model = write_shade_model(tmp_path / "shade.onnx")
+    call = ("attention", tmp_path / "lesion.jpg", "-o", tmp_path / "a.png", "--model", model)
+    code, _, stderr = run_command(*call)
+    assert code == 2  # this model has a mask alone
+    assert "lesion.jpg: the model has no contextual attention" in stderr
+    assert run_command(*call, "--volume", 0)[0] == 2
+
+
+def test_the_contextual_attention_of_a_photo_is_drawn(run_command, tmp_path, monkeypatch):
+    Image.fromarray(dark_discs((60, 80), (30, 40, 15))[0]).save(tmp_path / "lesion.jpg")
+    model = write_shade_model(tmp_path / "shade.onnx")
+    ran = MaskSession.__call__
+
+    def with_regions(session, picture):
+        return replace(ran(session, picture), regions=np.eye(4, dtype=np.float32))
+
+    monkeypatch.setattr(MaskSession, "__call__", with_regions)
+    out = tmp_path / "a.png"
+    code, stdout, _ = run_command("attention", tmp_path / "lesion.jpg", "-o", out, "--model", model)
+    assert (code, stdout) == (0, f"{out}\n")
+    with Image.open(out) as picture:
+        assert picture.width > 3 * picture.height
