@@ -126,7 +126,7 @@ def test_every_network_is_tested_here_or_among_those_for_masks():
 
 
 def test_an_unknown_name_is_answered_with_the_names_there_are():
-    with pytest.raises(UsageError, match=r"'hourglas'.*attention-hourglass, countception, disc-net, hourglass"):
+    with pytest.raises(UsageError, match=r"'hourglas'.*attention-hourglass, countception, dagan.* hourglass, lookonce"):
         models.build("hourglas")
 
 

@@ -11,9 +11,17 @@ from torch import nn
 
 from lookonce.errors import UsageError
 from lookonce.models.countception import Countception
+from lookonce.models.dagan import DAGAN
+from lookonce.models.deeplab_attention import DeepLabAttention
+from lookonce.models.fatnet import FATNet
+from lookonce.models.frcunet import FRCUNet
 from lookonce.models.hourglass import StackedHourglass
 from lookonce.models.lookonce import LookOnce
+from lookonce.models.mask_unet import MaskUNet
+from lookonce.models.mcgunet import MCGUNet
+from lookonce.models.medt import MedT
 from lookonce.models.tmunet import TMUnet, TMUnetBaseline
+from lookonce.models.transunet import TransUNet
 from lookonce.models.unet import UNet
 
 
@@ -90,4 +98,14 @@ _MODELS = {
             "patch_widths": (16, 32, 96),
         },
     ),
+    # What TMUnet is compared with.
+    "mask-unet": _Model(MaskUNet, {"attention": False}),
+    "mask-attention-unet": _Model(MaskUNet, {"attention": True}),
+    "mcgunet": _Model(MCGUNet, {}),
+    "transunet": _Model(TransUNet, {}),
+    "medt": _Model(MedT, {}),
+    "fatnet": _Model(FATNet, {}),
+    "dagan": _Model(DAGAN, {}),
+    "frcunet": _Model(FRCUNet, {}),
+    "deeplab-attention": _Model(DeepLabAttention, {}),
 }
