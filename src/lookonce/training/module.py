@@ -16,7 +16,7 @@ from lookonce import models
 from lookonce.errors import UsageError
 from lookonce.models.encoders import load_encoder
 from lookonce.models.lookonce import LookOnce
-from lookonce.models.network import LandmarkNetwork, MaskNetwork
+from lookonce.models.network import LandmarkNetwork, MaskNetwork, MaskOutput
 from lookonce.training.losses import counts_loss, levels_loss, names_loss
 from lookonce.training.mask_losses import mask_loss, mean_dice
 from lookonce.training.recipe import AnyRecipe, MaskRecipe, PointRecipe, Recipe
@@ -120,7 +120,7 @@ class RecipeTraining(lightning.LightningModule, ABC):
     def configure_optimizers(self) -> Any:
         """The recipe's optimizer, its rate set before every step."""
         plan = self.recipe.optimizer
-        parameters = self.network.parameters()
+        parameters = [parameter for parameter in self.parameters() if parameter.requires_grad]
         optimizer: torch.optim.Optimizer
         if plan.name == "adamw":
             optimizer = torch.optim.AdamW(parameters, lr=plan.learning_rate, weight_decay=plan.weight_decay)
@@ -178,6 +178,9 @@ class MaskTraining(RecipeTraining):
 
     def loss_parts(self, network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """The weighted sum of arXiv 2203.01932, section 2.3, and its parts."""
-        output = network(batch["image"].to(memory_format=torch.channels_last))
+        return self.output_parts(network(batch["image"].to(memory_format=torch.channels_last)), batch)
+
+    def output_parts(self, output: MaskOutput, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The same of what a network says."""
         parts = mask_loss(output, batch["mask"], self.recipe.loss)
         return parts | {"dice": mean_dice(output.mask.detach(), batch["mask"], self.recipe.threshold)}

@@ -88,12 +88,16 @@ class MaskSourcePart(_Part):
 
 
 class MaskLossPart(_Part):
-    """Weights of the loss's parts; those of maps that a network does not give are shared out among the others."""
+    """Weights of the loss's parts; those of maps that a network does not give are shared out among the others.
+
+    `adversarial` comes on top: above 0, the network is trained to deceive two discriminators as well.
+    """
 
     mask: PositiveFloat = 0.7
     regions: NonNegativeFloat = 0.1
     boundary: NonNegativeFloat = 0.2
     dice: NonNegativeFloat = 0.0
+    adversarial: NonNegativeFloat = 0.0
 
 
 class _Run(_Part):

@@ -20,6 +20,7 @@ from lookonce.errors import InputError, UsageError
 from lookonce.io.files import write_text
 from lookonce.models.lookonce import LookOnce
 from lookonce.models.network import LandmarkNetwork, MaskNetwork
+from lookonce.training.adversarial import AdversarialTraining
 from lookonce.training.data import PointRunData, RunData
 from lookonce.training.film import FilmRecorder
 from lookonce.training.logs import only_progress, open_loggers
@@ -203,7 +204,8 @@ def _training_of(
     if isinstance(recipe, PointRecipe):
         return PointTraining(recipe), PointRunData(recipe, data), []
     if isinstance(recipe, MaskRecipe):
-        return MaskTraining(recipe), MaskRunData(recipe, data, cache), []
+        kind = AdversarialTraining if recipe.loss.adversarial else MaskTraining
+        return kind(recipe), MaskRunData(recipe, data, cache), []
     module = DiscTraining(recipe)
     stream = RunData(recipe, data, cache, stride=module.network.output_stride)
     return module, stream, [FilmRecorder(out, stream.validation_stream(), epochs=recipe.epochs)]
