@@ -10,6 +10,7 @@ from tests.blobs import write_blob_model
 from tests.shade_model import write_shade_model
 
 from lookonce.cli.app import main
+from lookonce.decode.certainty import Calibration
 from lookonce.runtime import weights
 
 
@@ -71,6 +72,7 @@ def test_json_holds_the_whole_cards(run, tmp_path):
     code, stdout, _ = run("--json")
     assert code == 0
     (card,) = json.loads(stdout)["models"]
+    assert card.pop("certainty") == Calibration().model_dump()  # what a card without one means
     assert card == json.loads((tmp_path / "blobs.json").read_text())
 
 

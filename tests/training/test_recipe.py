@@ -155,6 +155,6 @@ def test_a_recipe_for_points_is_read_as_one():
     assert recipe.noise.points == 30
     assert isinstance(build_point_network(recipe), LookOnce)
     with pytest.raises(UsageError, match="does not take points"):
-        build_point_network(load_recipe("lookonce", ["model.name=unet"]))
+        build_point_network(load_recipe("lookonce", ["model={name: unet}"]))
     with pytest.raises(UsageError, match=r"noise\.point: Extra inputs"):
         load_recipe("lookonce", ["noise.point=3"])
