@@ -40,7 +40,7 @@ class LookOnce(nn.Module):
         self.relation = Relation(relation, local)
         self.of_point = nn.Linear(local, 4 * local)
         self.of_set = nn.Linear(whole, 4 * local, bias=False)
-        self.classify = nn.Sequential(PointNorm(4 * local), nn.ReLU(), *_shared(4 * local, local), nn.Linear(local, 1))
+        self.classify = nn.Sequential(nn.LayerNorm(4 * local), nn.ReLU(), *_shared(4 * local, local), nn.Linear(local, 1))
 
     def forward(self, points: Tensor) -> Tensor:
         """Map points (B, N, 2), in any unit, to logits (B, N)."""
@@ -89,14 +89,6 @@ class Relation(nn.Module):
         return 2 * self.factor(torch.cat([pairs.mean(dim=2), pairs.amax(dim=2)], dim=-1)).sigmoid()
 
 
-class PointNorm(nn.BatchNorm1d):
-    """Batch norm of (B, N, C) over points and sets."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (B, N, C) to the same shape."""
-        return super().forward(x.flatten(0, 1)).reshape(x.shape)
-
-
 def standardized(points: Tensor) -> Tensor:
     """Points (B, N, 2) about their mean, in units of their spread: nothing but the points themselves is needed."""
     centred = points - points.mean(dim=1, keepdim=True)
@@ -105,8 +97,12 @@ def standardized(points: Tensor) -> Tensor:
 
 
 def _shared(*widths: int) -> nn.Sequential:
-    """The same perceptron for every point."""
+    """The same perceptron for every point.
+
+    Each point is normalized by itself: all sets of a batch have one size and kind, so that a batch norm learns from
+    figures that no set shows alone.
+    """
     layers: list[nn.Module] = []
     for before, after in pairwise(widths):
-        layers += [nn.Linear(before, after), PointNorm(after), nn.ReLU()]
+        layers += [nn.Linear(before, after), nn.LayerNorm(after), nn.ReLU()]
     return nn.Sequential(*layers)
