@@ -4,7 +4,8 @@ Run from the repository's root: `python -m benchmarks.tmunet_memory [--device cu
 weights and are measured in turn, forward and backward, in the paper's size at 256 x 256 pixels: from the features and
 tokens to the loss, so that the networks before them do not count. What both must compute at full size (the boundary's
 two convolutions) is in both figures. Memory is the most that tensors hold at once, beyond the inputs and the weights;
-time is processor time on a CPU. A whole step counts gradients and the optimizer's state too, and is run once.
+time is processor time on a CPU. A whole step is run once, from no gradients and no optimizer's state: later
+ones hold AdamW's, twice the weights, from their beginning.
 """
 
 from __future__ import annotations
