@@ -17,14 +17,20 @@ resizes = st.sampled_from(["stretch", "letterbox"])
 @given(shapes, shapes, resizes)
 def test_a_fitted_picture_has_the_size_and_lies_in_the_middle(shape, size, resize):
     box = fit_box(shape, size, resize)
-    picture = fitted(np.full((*shape, 3), 200, np.uint8), size, resize)
-    assert picture.shape == (*size, 3)
-    inside = picture[box.top : box.top + box.height, box.left : box.left + box.width]
+    mask = fitted(np.full(shape, 200, np.uint8), size, resize)
+    assert mask.shape == size
+    inside = mask[box.top : box.top + box.height, box.left : box.left + box.width]
     assert (inside == 200).all()
-    assert (picture > 0).sum() == inside.size
+    assert (mask > 0).sum() == inside.size
     assert abs(box.top - (size[0] - box.height - box.top)) <= 1
     assert abs(box.left - (size[1] - box.width - box.left)) <= 1
     assert (box.height, box.width) == tuple(size) or resize == "letterbox"
+
+
+@given(shapes, shapes, resizes)
+def test_beside_a_picture_lies_its_ground(shape, size, resize):
+    picture = np.full((*shape, 3), (208, 195, 209), np.uint8)
+    assert (fitted(picture, size, resize) == (208, 195, 209)).all()
 
 
 @given(shapes, shapes, resizes)

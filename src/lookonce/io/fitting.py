@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-#: How a picture comes to another size: each side by itself, or both alike and centred on black.
+#: How a picture comes to another size: each side by itself, or both alike and centred.
 Resize = Literal["stretch", "letterbox"]
 Size = tuple[int, int]
 
@@ -25,6 +25,8 @@ class Box(NamedTuple):
 def fitted(picture: NDArray[np.uint8], size: Size, resize: Resize) -> NDArray[np.uint8]:
     """A picture (H, W) or (H, W, 3) as one of `size`; areas are averaged where it shrinks.
 
+    What is left beside a centred picture has its median colour, as the ground of a smear; beside a mask it is 0.
+
     Examples
     --------
     >>> fitted(np.full((2, 4), 9, np.uint8), (4, 4), "letterbox")[:, 0].tolist()
@@ -34,7 +36,8 @@ def fitted(picture: NDArray[np.uint8], size: Size, resize: Resize) -> NDArray[np
     inside = np.asarray(Image.fromarray(picture).resize((box.width, box.height), Image.Resampling.BILINEAR))
     if (box.height, box.width) == tuple(size):
         return inside
-    whole = np.zeros((*size, *picture.shape[2:]), dtype=np.uint8)
+    ground = np.median(inside, axis=(0, 1)) if picture.ndim == 3 else 0
+    whole = np.full((*size, *picture.shape[2:]), ground, dtype=np.uint8)
     whole[box.top : box.top + box.height, box.left : box.left + box.width] = inside
     return whole
 
