@@ -40,7 +40,9 @@ class LookOnce(nn.Module):
         self.relation = Relation(relation, local)
         self.of_point = nn.Linear(local, 4 * local)
         self.of_set = nn.Linear(whole, 4 * local, bias=False)
-        self.classify = nn.Sequential(nn.LayerNorm(4 * local), nn.ReLU(), *_shared(4 * local, local), nn.Linear(local, 1))
+        self.classify = nn.Sequential(
+            nn.LayerNorm(4 * local), nn.ReLU(), *_shared(4 * local, local), nn.Linear(local, 1)
+        )
 
     def forward(self, points: Tensor) -> Tensor:
         """Map points (B, N, 2), in any unit, to logits (B, N)."""
