@@ -95,6 +95,24 @@ def test_cells_that_touch_are_counted_and_numbered_in_reading_order(sessions, sc
     assert tops == sorted(tops)
 
 
+def test_a_lone_cell_beside_a_clump_of_many_is_counted(tmp_path):
+    path = write_shade_model(tmp_path / "cells.onnx", size=(128, 128), objects="many")
+    clump = [(20 + 15 * row, 20 + 15 * column, 8) for row in range(4) for column in range(4)]
+    pixels, _ = dark_discs((128, 128), *clump, (110, 110, 7))
+    mask = segment(pixels, model=path)
+    assert len(mask.objects) == len(clump) + 1
+    assert mask.objects[-1].centre == pytest.approx((110, 110), abs=1)
+
+
+def test_a_gap_as_large_as_a_cell_among_many_is_no_cell(tmp_path):
+    path = write_shade_model(tmp_path / "cells.onnx", size=(128, 128), objects="many")
+    around = [(64 + 40 * np.sin(turn), 64 + 40 * np.cos(turn), 9) for turn in np.arange(16) * np.pi / 8]
+    inner = [(64 + 20 * np.sin(turn), 64 + 20 * np.cos(turn), 12) for turn in np.arange(8) * np.pi / 4]
+    pixels, truth = dark_discs((128, 128), *around, *inner)
+    assert not truth[60:68, 60:68].any()
+    assert not segment(pixels, model=path).mask[60:68, 60:68].any()
+
+
 def test_a_picture_without_cells_counts_none_and_without_a_lesion_is_an_error(sessions):
     blank = np.full((50, 60, 3), 230, np.uint8)
     mask = segment(blank, model=sessions["stretch", "many"])

@@ -35,12 +35,12 @@ def label_regions(mask: BoolArray, *, corners: bool = False) -> NDArray[np.int32
     return labels
 
 
-def keep_large(mask: BoolArray, *, share: float = SMALLEST_SHARE) -> BoolArray:
-    """The parts of a mask that have at least `share` of the pixels of its largest part."""
+def keep_large(mask: BoolArray, *, whole: float = np.inf) -> BoolArray:
+    """The parts of a mask with `SMALLEST_SHARE` of the pixels of its largest, or of `whole` if less, and more."""
     labels = label_regions(mask)
     sizes = np.bincount(labels.ravel(), minlength=1)
     sizes[0] = 0
-    return (sizes >= max(1, share * sizes.max()))[labels]
+    return (sizes >= max(1, SMALLEST_SHARE * min(sizes.max(), whole)))[labels]
 
 
 def fill_holes(mask: BoolArray, *, largest: float = np.inf) -> BoolArray:

@@ -69,7 +69,7 @@ class MaskModelCard(ModelCard):
     size
         Height and width of the pictures that it takes.
     resize
-        How a picture of another size gets there: stretched, or scaled and centred on black (letterbox).
+        How a picture of another size gets there: stretched, or scaled and centred on its own ground (letterbox).
     threshold
         Probability from which a pixel belongs to an object.
     objects

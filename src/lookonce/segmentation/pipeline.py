@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lookonce.decode.instances import grow, separate
-from lookonce.decode.regions import SMALLEST_SHARE, fill_holes, keep_large, label_regions
+from lookonce.decode.instances import grow, separate, squared_distance
+from lookonce.decode.regions import SMALLEST_SHARE, fill_holes, keep_large
 from lookonce.errors import NothingFoundError, UsageError
 from lookonce.io.fitting import fit_box, fitted, unfitted
 from lookonce.io.pictures import Picture, picture_of, read_picture
@@ -123,11 +123,11 @@ def _objects(small: NDArray[np.float32], probability: NDArray[np.float32], card:
 
 def _cleaned(mask: NDArray[np.bool_], card: MaskModelCard) -> NDArray[np.bool_]:
     """A mask without specks, and without holes: between cells, small ones alone are gaps of the prediction."""
-    kept = keep_large(mask)
     if card.objects == "one":
-        return fill_holes(kept)
-    largest = np.bincount(label_regions(kept).ravel())[1:].max(initial=0)
-    return fill_holes(kept, largest=SMALLEST_SHARE * largest)
+        return fill_holes(keep_large(mask))
+    # The largest disc that fits in: a region of many cells that touch is no measure of one.
+    cell = math.pi * float(squared_distance(mask).max(initial=0))
+    return fill_holes(keep_large(mask, whole=cell), largest=SMALLEST_SHARE * cell)
 
 
 def _without_gaps(numbers: NDArray[np.uint16]) -> NDArray[np.uint16]:
