@@ -120,13 +120,14 @@ def test_transparent_parts_are_white(tmp_path):
     np.testing.assert_array_equal(read[:, 18:], RAMP[:, 18:])
 
 
+@pytest.mark.parametrize("ending", ["png", "tif"])
 @pytest.mark.parametrize("orientation", range(2, 9))
-def test_a_photograph_is_turned_as_its_exif_says_and_that_is_said(tmp_path, orientation):
+def test_a_photograph_is_turned_as_its_exif_says_and_that_is_said(tmp_path, orientation, ending):
     exif = Image.Exif()
     exif[0x0112] = orientation
-    colours().save(tmp_path / "a.png", exif=exif)
-    picture = read_picture(tmp_path / "a.png")
-    turned = ImageOps.exif_transpose(Image.open(tmp_path / "a.png"))
+    colours().save(tmp_path / f"a.{ending}", exif=exif)
+    picture = read_picture(tmp_path / f"a.{ending}")
+    turned = ImageOps.exif_transpose(Image.open(tmp_path / f"a.{ending}"))
     np.testing.assert_array_equal(picture.pixels, np.asarray(turned))
     assert picture.pixels.shape[0] == (36 if orientation > 4 else 24)
     assert "turned as its EXIF says" in picture.warnings[0]

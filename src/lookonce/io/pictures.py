@@ -174,9 +174,10 @@ def _decoded(path: Path) -> Picture:
             frames = getattr(image, "n_frames", 1)
             if frames > 1 and image.format != "MPO":  # telephones keep a preview in the same file
                 notes.append(f"the file holds {frames} pictures; this is the first")
-            image.load()
+            # Asked before the pixels are there: Pillow turns those of a TIFF itself, and forgets that it did.
             if image.getexif().get(ExifTags.Base.Orientation, 1) not in (0, 1):
                 notes.append("the picture is turned as its EXIF says; masks and outlines are of the turned one")
+            image.load()
             pixels = np.asarray(_rgb(ImageOps.exif_transpose(image)))
     return Picture(pixels, path, notes)
 
