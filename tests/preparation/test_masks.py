@@ -18,6 +18,7 @@ from lookonce.io.lists import read_subjects
 from lookonce.io.mask_sets import read_case, read_mask_set
 from lookonce.preparation import prepare_masks
 from lookonce.preparation.mask_layouts import LAYOUTS
+from lookonce.preparation.mask_splits import split_as
 from lookonce.preparation.masks import _ends
 
 #: Official places of picture and mask of one name.
@@ -187,6 +188,14 @@ def test_another_form_of_a_set_is_split_as_the_first(tmp_path):
     assert all(row.split == splits.get(row.name, "test") for row in second.rows)
 
 
+def test_what_the_first_form_tests_is_not_trained_on_in_another():
+    kin = {"n1": "n1", "n8": "n1", "n3": "n3", "n9": "n3", "n20": "n20", "n21": "n20"}
+    # In the first form n1 and n8 were not alike; of n3 and n9 it has the second, of n20 and n21 neither.
+    first = {"n1": "train", "n2": "train", "n8": "test", "n9": "test", "n10": "validation"}
+    lists = {"n1": "train", "n8": "test", "n3": "test", "n9": "test", "n20": "validation", "n21": "validation"}
+    assert split_as(kin, first) == lists
+
+
 def test_cells_of_a_picture_are_merged_and_other_values_refused(tmp_path):
     source = write_source(tmp_path / "source", "segpc2021")
     values = np.zeros((24, 40), np.uint8)
@@ -216,6 +225,16 @@ def test_merged_cells_are_read_too(tmp_path):
     save(tmp_path / "source/masks/106.png", mask.astype(np.uint8) * 255)
     result = prepare_masks("segpc2021", tmp_path / "source", tmp_path / "out")
     assert [row.state for row in result.rows] == ["done"]
+
+
+@pytest.mark.parametrize("tail", ["", "_1"])
+def test_names_of_cell_pictures_may_hold_underscores(tail, tmp_path):
+    for name in ("smear_1", "smear_2"):
+        picture, mask = draw_case(np.random.default_rng(len(name)))
+        save(tmp_path / f"source/images/{name}.jpg", picture)
+        save(tmp_path / f"source/masks/{name}{tail}.png", cell(mask))
+    result = prepare_masks("segpc2021", tmp_path / "source", tmp_path / "out")
+    assert [(row.name, row.state) for row in result.rows] == [("smear_1", "done"), ("smear_2", "done")]
 
 
 def test_a_folder_of_something_else_says_what_is_needed(tmp_path):

@@ -76,12 +76,14 @@ def _isic(source: Path) -> list[Pair]:
 def _segpc(source: Path) -> list[Pair]:
     """The challenge's folders x and y, a mask a cell (106_1, 106_2), or folders images and masks, one a picture."""
     files = _pictures(source)
-    images = [path for path in files if path.parent.name in ("x", "images")]
+    images = _named(path for path in files if path.parent.name in ("x", "images"))
     masks = defaultdict(list)
     for path in files:
         if path.parent.name in ("y", "masks"):
-            masks[path.stem.partition("_")[0]].append(path)
-    return _pairs(_named(images), masks)
+            # A picture's name may itself hold an underscore; then its whole name counts, or all but a cell's number.
+            names = (path.stem, path.stem.rpartition("_")[0])
+            masks[next((name for name in names if name in images), path.stem.partition("_")[0])].append(path)
+    return _pairs(images, masks)
 
 
 def _image_mask(source: Path) -> list[Pair]:

@@ -59,14 +59,21 @@ def split_by_order(kin: Mapping[str, str], ends: tuple[int, int]) -> dict[str, s
 
 
 def split_as(kin: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:
-    """The list of every name as in another set; a name that it lacks goes with the one before it in order."""
+    """The list of every name as in another set.
+
+    A name that it lacks goes where the first of its near-duplicates is there, or with the name before them in order.
+    Near-duplicates that it has on two lists stay on them: what one form tests is not trained on in the other.
+    """
     known = sorted(other, key=name_order)
     keys = [name_order(name) for name in known]
+    of_kin = {kin[name]: other[name] for name in reversed(known) if name in kin}
 
     def list_of(name: str) -> str:
-        return other[known[max(bisect.bisect_right(keys, name_order(name)) - 1, 0)]]
+        first = kin[name]
+        before = known[max(bisect.bisect_right(keys, name_order(first)) - 1, 0)]
+        return other.get(name) or of_kin.get(first) or other[before]
 
-    return {name: list_of(first) for name, first in kin.items()}
+    return {name: list_of(name) for name in kin}
 
 
 def list_text(name: str, splits: Mapping[str, str], rule: str) -> str:

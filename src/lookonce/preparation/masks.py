@@ -154,14 +154,14 @@ def _check_folder(out: Path, source: Path, *, overwrite: bool) -> None:
 
 
 def _rule(layout: Layout, sizes: tuple[int, int] | None, like: str | Path | None) -> str:
-    kept = "near-duplicates go where the first of them goes"
     if like is not None:
-        return f"as the prepared set {Path(like).resolve().name}; a name that it lacks as the one before it; {kept}"
+        lacking = "a name that it lacks as its near-duplicates there, or else as the one before it"
+        return f"as the prepared set {Path(like).resolve().name}; {lacking}"
     train, validation = sizes or (layout.sizes or SHARES)[:2]
     unit = " of 100" if not sizes and not layout.sizes else ""
     shares = f" (where there are fewer than {sum(layout.sizes)}, the same shares)" if layout.sizes and not sizes else ""
     order = f"the first {train}{unit} train, the next {validation}{unit} validate, the rest test"
-    return f"names in order, {order}{shares}; {kept}"
+    return f"names in order, {order}{shares}; near-duplicates go where the first of them goes"
 
 
 def _ends(layout: Layout, sizes: tuple[int, int] | None, count: int) -> tuple[int, int]:
