@@ -61,6 +61,14 @@ def test_a_changed_picture_is_decoded_again(cases, tmp_path):
     np.testing.assert_array_equal(second[0][..., :3], first[1][..., :3])
 
 
+def test_pictures_are_decoded_again_when_they_are_fitted_otherwise(cases, tmp_path, monkeypatch):
+    first = store_of(cases, tmp_path)
+    monkeypatch.setattr(mask_store, "fitted", lambda *arguments: 255 - fitted(*arguments))
+    second = store_of(cases, tmp_path)
+    assert second.path != first.path
+    np.testing.assert_array_equal(second[0], 255 - first[0])
+
+
 def test_a_damaged_picture_is_named_and_leaves_no_store(cases, tmp_path):
     cases[4].image.write_bytes(cases[4].image.read_bytes()[:200])
     with pytest.raises(InputError, match=r"case-004\.png"):

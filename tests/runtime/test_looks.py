@@ -46,6 +46,14 @@ def test_pictures_that_are_all_alike_have_a_look_too():
     assert np.isfinite(look.distance(np.zeros((3, 4, 4), np.float32)))
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_one_picture_or_the_same_again_has_a_look(count):
+    picture = pictures(1, seed=0)[0]
+    look = Look.of(np.tile(look_features(picture), (count, 1)))
+    assert look.distance(picture) < look.limit
+    assert look.distance(np.zeros((3, 4, 4), np.float32)) > look.limit
+
+
 def test_a_look_of_another_number_of_features_is_refused():
     with pytest.raises(ValidationError):
         Look(mean=[0.5] * 5, inverse_covariance=[[0.0] * 5] * 5, limit=3)

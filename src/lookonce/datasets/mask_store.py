@@ -16,6 +16,9 @@ from lookonce.errors import InputError, OutputError
 from lookonce.io.fitting import Resize, Size, fitted
 from lookonce.io.mask_sets import MaskCase, read_case
 
+#: A picture twice as wide as high, whose fitted form tells one way of fitting from another.
+_PROBE = np.arange(5 * 10 * 3, dtype=np.uint8).reshape(5, 10, 3)
+
 _logger = logging.getLogger(__name__)
 
 
@@ -60,8 +63,8 @@ class MaskStore:
 
 
 def _fingerprint(cases: Sequence[MaskCase], size: Size, resize: Resize) -> str:
-    """Changes with the files, their order and the size."""
-    facts = [f"{size} {resize}"]
+    """Changes with the files, their order, the size, and how pictures are brought to it."""
+    facts = [f"{size} {resize}", fitted(_PROBE, (8, 8), resize).tobytes().hex()]
     for case in cases:
         for path in (case.image, case.mask):
             try:

@@ -18,6 +18,8 @@ from lookonce.geometry import FloatArray
 WITHIN_LIMIT = 0.995
 #: Added to the variances: pictures of one kind may share a feature exactly.
 _LEAST_VARIANCE = 1e-6
+#: Of a limit: pictures that are all one have no distance from each other.
+_LEAST_LIMIT = 1e-3
 
 Six = Annotated[list[float], Field(min_length=6, max_length=6)]
 
@@ -41,10 +43,12 @@ class Look(BaseModel):
 
     @classmethod
     def of(cls, features: FloatArray) -> Look:
-        """Statistics of the features (N, 6) of training pictures, two or more."""
+        """Statistics of the features (N, 6) of training pictures, one or more."""
         mean = features.mean(axis=0)
-        inverse = np.linalg.inv(np.cov(features, rowvar=False) + _LEAST_VARIANCE * np.eye(features.shape[1]))
-        limit = float(np.quantile(_distances(features, mean, inverse), WITHIN_LIMIT))
+        away = features - mean
+        covariance = away.T @ away / max(len(features) - 1, 1)
+        inverse = np.linalg.inv(covariance + _LEAST_VARIANCE * np.eye(features.shape[1]))
+        limit = max(float(np.quantile(_distances(features, mean, inverse), WITHIN_LIMIT)), _LEAST_LIMIT)
         return cls(mean=mean.tolist(), inverse_covariance=inverse.tolist(), limit=limit)
 
     def distance(self, picture: NDArray[np.float32]) -> float:
