@@ -47,6 +47,16 @@ def test_a_shipped_recipe_for_masks_is_sound(name):
     build_mask_network(recipe)
 
 
+# The form that is shipped has a training of its own.
+@pytest.mark.parametrize("name", [n for n in recipe_names() if n.startswith("skin-") and n != "skin-tmunet-small"])
+def test_a_peer_differs_from_tmunet_in_its_network_alone(name):
+    theirs, ours = (
+        load_recipe(recipe).model_dump(exclude={"description", "model"}) for recipe in (name, "skin-tmunet")
+    )
+    theirs["loss"]["adversarial"] = 0.0  # DAGAN's own
+    assert theirs == ours
+
+
 @every_recipe
 def test_a_recipe_comes_back_from_its_record(name, tmp_path):
     recipe = load_recipe(name)

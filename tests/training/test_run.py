@@ -190,7 +190,9 @@ def test_missing_data_is_named_and_nothing_begun(tmp_path, source, data, error, 
         ("bf16-mixed", {"avx2": True}, True, "bf16-mixed"),
         ("bf16-mixed", {"amx_bf16": True}, False, "bf16-mixed"),
         ("bf16-mixed", {"neon": True, "bf16": True}, False, "bf16-mixed"),
-        ("16-mixed", {}, False, "16-mixed"),
+        ("16-mixed", {}, False, "32-true"),
+        ("16-mixed", {}, True, "16-mixed"),
+        ("32-true", {}, False, "32-true"),
     ],
 )
 def test_bfloat16_is_used_only_where_it_is_not_emulated(monkeypatch, wanted, units, gpu, used):
