@@ -207,6 +207,15 @@ def test_tables_of_further_calls_in_a_folder_are_numbered(run_command, model, ph
     assert rows_of(tmp_path / "out" / "segmentation-2.csv")[0]["input"].endswith("b.png")
 
 
+def test_the_table_lies_beside_the_first_picture_that_was_segmented(run_command, model, photos):
+    path = write_picture(photos / "mole.png")
+    missing = photos.parent / "foto" / "mole.png"
+    code, stdout, _ = run_command("segment", missing, path, "--model", model, "--json")
+    assert code == 3
+    assert json.loads(stdout)["tables"] == [str(photos / "segmentation.csv")]
+    assert not missing.parent.exists()
+
+
 def test_what_a_broken_off_call_has_done_is_tabled(run_command, model, photos, tmp_path, monkeypatch):
     from lookonce.segmentation import pipeline
 

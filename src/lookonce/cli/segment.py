@@ -60,8 +60,9 @@ def segment(
     finally:
         # Masks that a broken-off call has written should not be without their table.
         tables: list[Path] = []
-        if any("error" not in record for record in outcomes.records):
-            folder = out or next(iter(plan)).parent
+        done = [Path(record["input"]) for record in outcomes.records if "error" not in record]
+        if done:
+            folder = out or done[0].parent
             many = session.card.objects == "many"
             tables = write_tables(outcomes.records, folder, many=many, overwrite=overwrite)
     if as_json:
