@@ -5,7 +5,7 @@ SOURCES := $(shell find src/lookonce -type f -not -path '*/__pycache__/*')
 # Those that need no data and no choice.
 BENCHMARKS := benchmarks/label_speed.py benchmarks/postprocessing.py
 
-.PHONY: help demo venv test format lint types layers unit bench clean
+.PHONY: help demo venv test format lint types layers unit bench web webcheck clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -50,6 +50,18 @@ unit: .venv/.stamp  ## tests and doctests only
 bench: .venv/.stamp  ## run the benchmarks of time that need no data
 	@set -e; for script in $(BENCHMARKS); do echo "== $$script"; $(BIN)/python $$script; done
 
+web: web/node_modules/.stamp  ## check and build the web page (needs node); the result is committed
+	cd web && npx tsc && npx vitest run && npx vite build
+
+# A page that differs from its sources, or a build that differs from machine to machine, shows here.
+webcheck: web/node_modules/.stamp  ## build the web page elsewhere and compare it with the committed one
+	cd web && npx vite build --outDir ../build/page
+	diff -r build/page src/lookonce/server/page
+
+web/node_modules/.stamp: web/package-lock.json
+	cd web && npm ci --ignore-scripts --no-fund --no-audit
+	@touch $@
+
 clean:  ## remove environments, caches and build outputs
-	rm -rf .venv .demo-venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache build dist
+	rm -rf web/node_modules .venv .demo-venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+var e=class extends Error{kind;constructor(e,t=`input`){super(e),this.kind=t,this.name=`LookOnceError`}};export{e as t};
