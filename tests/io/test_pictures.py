@@ -186,6 +186,16 @@ def test_a_picture_that_is_cut_short_is_refused(tmp_path, name, share):
         read_picture(tmp_path / name)
 
 
+def test_a_picture_is_not_called_damaged_when_memory_runs_out(tmp_path, monkeypatch):
+    def fail(image):
+        raise MemoryError
+
+    colours().save(tmp_path / "a.png")
+    monkeypatch.setattr("lookonce.io.pictures._rgb", fail)
+    with pytest.raises(MemoryError):
+        read_picture(tmp_path / "a.png")
+
+
 @settings(max_examples=60)
 @given(
     st.sampled_from(["png", "jpg", "bmp", "tif", "gif", "webp"]),

@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
-from tests.server.conftest import RESULT, served
+from tests.server.conftest import RESULT, TOKEN, served
 
 import lookonce
 from lookonce.io.nifti import read_image
@@ -18,6 +18,7 @@ from lookonce.results import result_record, write_result
 from lookonce.runtime.session import DiscSession
 from lookonce.runtime.weights import find_model, model_names
 from lookonce.server.schema import LabelAnswer, LabelOptions
+from lookonce.server.settings import Settings
 from lookonce.server.tasks import ANSWER_NAME
 
 
@@ -30,7 +31,7 @@ def test_a_scan_is_labelled_as_the_command_labels_it(labelling_client, simulated
     (tmp_path / "scan.nii.gz").write_bytes(simulated)
     image = read_image(tmp_path / "scan.nii.gz")
     result = label(image, model=DiscSession(find_model(), threads=1), first_level=20)
-    written = write_result(image, result, tmp_path, "scan")
+    written = write_result(image, result, tmp_path, "upload", markups=True)
     expected = result_record("scan", result, image, {})
 
     answer = labelling_client.post("/v1/label", params={"first_level": 20, "format": "zip"}, content=simulated)
@@ -38,9 +39,10 @@ def test_a_scan_is_labelled_as_the_command_labels_it(labelling_client, simulated
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         names = sorted(archive.namelist())
         record = json.loads(archive.read("upload_discs.json"))
-        labels = archive.read("upload_label-discs_dlabel.nii.gz")
+        labels, markups = archive.read("upload_label-discs_dlabel.nii.gz"), archive.read("upload_discs.mrk.json")
     assert names == sorted(record["outputs"].values())
     assert labels == Path(written["labels"]).read_bytes()
+    assert markups == Path(written["markups"]).read_bytes()
     assert len(record["discs"]) >= 4
     differing = ("input", "outputs", "seconds")
     assert [record[name] for name in record if name not in differing] == [
@@ -88,6 +90,21 @@ def test_options_that_make_no_sense_or_name_a_place_are_refused(client, options)
 def test_a_model_that_is_not_there_or_of_another_kind_is_not_found(labelling_client, route, model):
     answer = labelling_client.post(f"/v1/{route}?model={model}", content=b"scan")
     assert (answer.status_code, answer.json()["error"]["kind"]) == (404, "not-installed")
+    assert answer.json()["error"]["message"].startswith("no model for this is called")
+
+
+@pytest.mark.parametrize(("token", "refusal", "other"), [(None, "403", "401"), (TOKEN, "401", "403")])
+def test_the_document_tells_who_is_refused_and_when_to_come_back(token, refusal, other):
+    with served(settings=Settings(token=token)) as client:
+        paths = client.get("/openapi.json").json()["paths"]
+    for address, method in [("/v1/label", "post"), ("/v1/segment", "post"), ("/v1/models", "get"), ("/metrics", "get")]:
+        responses = paths[address][method]["responses"]
+        assert refusal in responses
+        assert other not in responses
+    for address in ("/v1/label", "/v1/segment"):
+        responses = paths[address]["post"]["responses"]
+        assert "Retry-After" in responses["429"]["headers"]
+        assert "500" in responses
 
 
 def test_a_zip_answer_is_sent_as_a_file(temporary):

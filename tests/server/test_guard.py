@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
 
 import pytest
 from tests.server.conftest import TOKEN, served
@@ -34,13 +36,14 @@ def test_an_unexpected_error_has_them_too_and_says_nothing_of_the_upload():
     assert answer.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self' ")
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "localhost:8000", "[::1]:9", "LOCALHOST"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "localhost:8000", "[::1]:9", "LOCALHOST", "127.8.9.1:8000"])
 def test_names_of_this_machine_are_answered(client, host):
     assert client.get("/healthz", headers={"Host": host}).status_code == 200
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "10.0.0.1", "[", "", "a:b:c"]
+    "host",
+    ["evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "10.0.0.1", "127.1", "2130706433", "[", "", "a:b:c"],
 )
 def test_a_name_that_another_site_gave_this_machine_is_refused(client, host):
     answer = client.get("/v1/models", headers={"Host": host})
@@ -112,3 +115,17 @@ def test_an_exception_is_logged_without_its_words():
     line = JsonLines().format(record)
     assert json.loads(line)["trace"][0] == "ValueError"
     assert "Doe" not in line
+
+
+def test_what_libraries_log_is_a_line_of_json_without_their_words():
+    program = (
+        "import logging.config, lookonce.server.logs as logs\n"
+        "logging.config.dictConfig(logs.log_config())\n"
+        "try: raise ValueError('Doe^Jane')\n"
+        "except ValueError as error: logging.getLogger('asyncio').exception('lost: %r', error)"
+    )
+    line = subprocess.run([sys.executable, "-c", program], stderr=subprocess.PIPE, check=True).stderr
+    told = json.loads(line)
+    assert told["event"].startswith("asyncio: ")
+    assert told["trace"][0] == "ValueError"
+    assert b"Doe" not in line

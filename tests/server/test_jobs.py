@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -49,6 +50,32 @@ def test_as_many_wait_as_may_and_the_next_is_told_when_to_come_back(temporary):
     assert "lookonce_jobs_waiting 0.0" in figures
     assert "lookonce_jobs_running 0.0" in figures
     assert 'lookonce_requests_total{route="/v1/label",status="429"} 1.0' in figures
+    assert not list(temporary.iterdir())
+
+
+def test_no_work_is_done_for_a_client_that_left_while_it_waited(temporary):
+    gate, done = Gate(), []
+
+    def do(task):
+        done.append(task.path.read_bytes())
+        return gate(task)
+
+    settings = Settings(workers=1, limits=Limits(waiting=1))
+    with served(do, settings) as client, ThreadPoolExecutor(1) as pool:
+        first = pool.submit(client.post, "/v1/label", content=b"first")
+        while "lookonce_jobs_running 1.0" not in client.get("/metrics").text:
+            assert not first.done()
+        with socket.create_connection((client.base_url.host, client.base_url.port)) as line:
+            line.sendall(b"POST /v1/label HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nleft")
+            while "lookonce_jobs_waiting 1.0" not in client.get("/metrics").text:
+                assert not first.done()
+        assert client.get("/healthz").status_code == 200  # asked later, so the service has seen by now who left
+        gate.open.set()
+        assert first.result().status_code == 200
+        while "lookonce_jobs_waiting 0.0" not in client.get("/metrics").text:
+            pass
+        assert client.post("/v1/label", content=b"next").status_code == 200
+    assert done == [b"first", b"next"]
     assert not list(temporary.iterdir())
 
 

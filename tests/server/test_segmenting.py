@@ -1,4 +1,4 @@
-"""Pictures of uploads: their claims, their formats, and where segmentation is installed, its result."""
+"""Pictures of uploads: their claims, their formats, and the result as the command gives it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
+from tests.shade_model import write_shade_model
 
 from lookonce.errors import InputError
+from lookonce.runtime.masks import MaskSession
+from lookonce.runtime.weights import find_model
 from lookonce.server.refusals import TooLargeError
 from lookonce.server.schema import SegmentAnswer, SegmentOptions
 from lookonce.server.segmenting import segment_upload
@@ -38,26 +41,43 @@ def test_a_picture_beyond_the_limit_is_refused_by_its_header(tmp_path):
 @pytest.mark.parametrize("content", [b"hello" * 99, b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n" + b" " * 99])
 def test_what_is_no_picture_that_people_take_is_opened_by_no_reader(tmp_path, content):
     (tmp_path / "upload").write_bytes(content)
-    with pytest.raises(InputError, match="is no picture that can be read; send a JPEG"):
+    with pytest.raises(InputError, match="is no picture that can be read; save it as JPEG"):
         segment_upload(tmp_path / "upload", SegmentOptions(), LIMITS, None, tmp_path, "upload")
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
-def test_a_picture_is_segmented_where_that_is_installed(tmp_path, kind):
-    pytest.importorskip("lookonce.segmentation")
-    from tests.shade_model import write_shade_model
+def test_a_picture_of_a_telephone_is_refused_by_its_name_for_it(tmp_path):
+    (tmp_path / "upload").write_bytes(b"\0\0\0\x18ftypheic" + bytes(300))
+    with pytest.raises(InputError, match="is HEIC, which telephones make; save it as JPEG"):
+        segment_upload(tmp_path / "upload", SegmentOptions(), LIMITS, None, tmp_path, "upload")
 
-    from lookonce.runtime.masks import MaskSession
-    from lookonce.runtime.weights import find_model
 
+@pytest.fixture
+def desk(tmp_path) -> Desk:
+    """One with a model that finds what is dark."""
     desk = Desk(LIMITS, threads=1)
-    desk._sessions["skin", "masks"] = MaskSession(find_model(str(write_shade_model(tmp_path / "shade.onnx"))))
+    desk._masks["skin"] = MaskSession(find_model(str(write_shade_model(tmp_path / "shade.onnx"))), threads=1)
+    return desk
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "JPEG2000", "DIB"])
+def test_a_picture_is_segmented_as_the_command_segments_it(desk, tmp_path, kind):
     task = Task(path=saved(tmp_path / "upload", kind=kind), segment=SegmentOptions(format="zip", mm_per_pixel=0.1))
-    answer = json.loads(desk.do(task.model_dump_json().encode()))
-    record = SegmentAnswer.model_validate(answer["result"])
+    result = json.loads(desk.do(task.model_dump_json().encode()))["result"]
+    assert set(result) == set(SegmentAnswer.model_fields)
+    record = SegmentAnswer.model_validate(result)
     assert (record.width, record.height, record.input) == (60, 50, "upload")
     assert record.area_mm2 == pytest.approx(record.area_px * 0.01, rel=0.01)
     with zipfile.ZipFile(tmp_path / ANSWER_NAME) as archive:
         assert sorted(archive.namelist()) == sorted(record.outputs.values())
         mask = np.asarray(Image.open(io.BytesIO(archive.read("upload_mask.png"))))
     assert np.count_nonzero(mask) == record.area_px
+
+
+def test_a_picture_that_takes_all_memory_is_too_large_and_not_damaged(desk, tmp_path, monkeypatch):
+    def fail(image):
+        raise MemoryError
+
+    monkeypatch.setattr("lookonce.io.pictures._rgb", fail)
+    task = Task(path=saved(tmp_path / "upload"), segment=SegmentOptions())
+    answer = json.loads(desk.do(task.model_dump_json().encode()))
+    assert (answer["error"]["kind"], answer["worn"]) == ("too-large", True)

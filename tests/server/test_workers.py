@@ -63,3 +63,25 @@ def test_no_process_outlives_the_service():
 def test_a_process_that_cannot_start_is_told_at_once():
     with pytest.raises((WeightsError, WorkerLostError)), Workers(replace(SETTINGS, limits=Limits(memory_bytes=1))):
         pass
+
+
+def test_a_process_that_starts_too_slowly_is_the_service_s_fault(monkeypatch):
+    monkeypatch.setattr("lookonce.server.workers._START_SECONDS", 0.001)
+    with pytest.raises(WorkerLostError, match="did not start"), Workers(SETTINGS):
+        pass
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are those of POSIX")
+def test_a_system_too_short_of_memory_to_start_a_process_gets_another_try(scan, monkeypatch):
+    def fail(process):
+        raise OSError("Cannot allocate memory")
+
+    with Workers(SETTINGS) as workers:
+        os.kill(workers._all[0]._process.pid, signal.SIGKILL)
+        with monkeypatch.context() as short:
+            short.setattr("multiprocessing.context.SpawnProcess._Popen", staticmethod(fail))
+            with pytest.raises(OSError, match="Cannot allocate memory"):
+                workers.do(task(scan))
+        with pytest.raises(WorkerLostError):
+            workers.do(task(scan))
+        assert workers.do(task(scan))["error"]["kind"] == "nothing-found"

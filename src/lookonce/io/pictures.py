@@ -89,9 +89,17 @@ def read_picture(path: str | Path) -> Picture:
         raise InputError(f"{path}: {_TOO_MANY}") from None
     except UnidentifiedImageError:
         raise InputError(f"{path}: is no picture that can be read; save it as JPEG, PNG or TIFF") from None
+    except MemoryError:
+        raise  # the file is not at fault
     except Exception as error:  # Pillow's readers raise whatever a damaged file makes them stumble over
         cause = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path}: is damaged or cut short ({cause}); copy it again") from None
+
+
+def open_picture(path: Path) -> Image.Image:
+    """A picture file of which only the header is read yet; raises whatever Pillow's readers stumble over."""
+    Image.init()
+    return Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN])
 
 
 def picture_of(values: NDArray) -> Picture:
@@ -168,8 +176,7 @@ def _decoded(path: Path) -> Picture:
     with warnings.catch_warnings():
         # Pillow warns of many pixels, which have a limit of their own here, and of odd but harmless tags.
         warnings.simplefilter("ignore")
-        Image.init()
-        with Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN]) as image:
+        with open_picture(path) as image:
             _check_size(*image.size)
             frames = getattr(image, "n_frames", 1)
             if frames > 1 and image.format != "MPO":  # telephones keep a preview in the same file

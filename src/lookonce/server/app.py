@@ -35,7 +35,7 @@ from lookonce.server.schema import (
     SegmentOptions,
 )
 from lookonce.server.settings import Settings
-from lookonce.server.tasks import Task
+from lookonce.server.tasks import ANSWER_NAME, Task
 
 _log = logging.getLogger(LOGGER)
 _ABOUT = (
@@ -57,7 +57,11 @@ _UPLOAD_ERRORS = {
     415: "The body is a form.",
     422: "It cannot be read or labelled, or an option makes no sense.",
     429: "As many requests wait as may; see the header Retry-After.",
+    500: "The service is at fault.",
 }
+_RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}}
+#: Of a service without a token.
+_REFUSED = "Asked under another name than this machine's, or from another site's page."
 
 
 def build_app(
@@ -87,6 +91,7 @@ def build_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        responses={} if settings.token else {403: {"model": ErrorAnswer, "description": _REFUSED}},
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
     )
     _answer_errors(app)
@@ -143,6 +148,7 @@ def _responses(answer: type) -> dict[int | str, dict[str, Any]]:
     responses: dict[int | str, dict[str, Any]] = {200: {"model": answer, "content": zipped}}
     for status, text in _UPLOAD_ERRORS.items():
         responses[status] = {"model": ErrorAnswer, "description": text}
+    responses[429]["headers"] = _RETRY_AFTER
     return responses
 
 
@@ -153,7 +159,7 @@ def _answered(request: Request, answer: dict[str, Any], content: bytes) -> Respo
         request.state.kind = answer["error"]["kind"]
         return JSONResponse({"error": answer["error"]}, status_of(answer["error"]["kind"]))
     if content:
-        name = {"Content-Disposition": 'attachment; filename="labels.zip"'}
+        name = {"Content-Disposition": f'attachment; filename="{ANSWER_NAME}"'}
         return Response(content, media_type="application/zip", headers=name)
     return JSONResponse(answer["result"])
 

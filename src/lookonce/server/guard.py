@@ -14,7 +14,7 @@ from lookonce.errors import LookOnceError
 from lookonce.server.logs import LOGGER
 from lookonce.server.metrics import Metrics
 from lookonce.server.refusals import RefusedError, status_of
-from lookonce.server.settings import LOOPBACK_NAMES
+from lookonce.server.settings import is_loopback
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -104,7 +104,8 @@ def error_response(error: LookOnceError, headers: dict[str, str] | None = None) 
 def _why_refused(method: str, headers: Headers) -> str:
     """Why a request to a service without a token is not answered; empty where it is."""
     host = headers.get("host", "")
-    if _hostname(f"//{host}") not in LOOPBACK_NAMES:
+    # No other site can give its own name's address to these: they are addresses themselves, or never looked up.
+    if not is_loopback(_hostname(f"//{host}")):
         return (
             "this service answers only requests to localhost or 127.0.0.1; to use it under another name, start it with "
             "--token-file"
@@ -118,8 +119,8 @@ def _why_refused(method: str, headers: Headers) -> str:
     return ""
 
 
-def _hostname(address: str) -> str | None:
+def _hostname(address: str) -> str:
     try:
-        return urlsplit(address).hostname
+        return urlsplit(address).hostname or ""
     except ValueError:
-        return None
+        return ""

@@ -10,21 +10,24 @@ from pathlib import Path
 from typing import Any
 
 LOGGER = "lookonce.server"
+#: Loggers whose messages repeat nothing of an upload.
+_TRUSTED = (LOGGER, "uvicorn.error")
 
 
 class JsonLines(logging.Formatter):
     """A record as one line of JSON.
 
     The fields are those given as ``extra={"fields": {...}}``. Of an exception, its type and the places in the code are
-    written; its own words may repeat what is in an upload.
+    written; its own words may repeat what is in an upload, and so may the messages of libraries.
     """
 
     def format(self, record: logging.LogRecord) -> str:
         """See `logging.Formatter.format`."""
+        place = f"{record.name}: {record.filename}:{record.lineno}"
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
-            "event": record.getMessage(),
+            "event": record.getMessage() if record.name in _TRUSTED else place,
             **getattr(record, "fields", {}),
         }
         if record.exc_info and record.exc_info[1]:
@@ -40,13 +43,15 @@ def places(error: BaseException) -> list[str]:
 
 
 def log_config() -> dict[str, Any]:
-    """Settings for `logging.config`: the service's own lines and those of uvicorn go to stderr in one form."""
+    """Settings for `logging.config`: all lines, also those of libraries, go to stderr in one form."""
     to_stderr = {"handlers": ["stderr"], "level": "INFO", "propagate": False}
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"json": {"()": f"{__name__}.{JsonLines.__name__}"}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stderr"}},
+        # Without it, Python writes warnings of others as they are, with the words of their exceptions.
+        "root": {"handlers": ["stderr"], "level": "WARNING"},
         # uvicorn's own log of requests would show whole addresses with their parameters.
         "loggers": {LOGGER: to_stderr, "uvicorn.error": to_stderr},
     }

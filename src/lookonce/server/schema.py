@@ -26,7 +26,7 @@ class LabelOptions(BaseModel):
     )
     numbering: Literal["sct", "totalspineseg", "spineps"] = Field("sct", description="Values in the label file.")
     format: Literal["json", "zip"] = Field(
-        "json", description="The result alone, or a zip of the four files that `lookonce label` writes."
+        "json", description="The result alone, or a zip of the five files that `lookonce label --markups` writes."
     )
 
 
@@ -38,7 +38,7 @@ class SegmentOptions(BaseModel):
     model: str = Field("skin", pattern=MODEL_NAME, description="A segmentation model: see `/v1/models`.")
     mm_per_pixel: float | None = Field(None, gt=0, le=1000, description="Edge of a pixel in mm, for areas in mm².")
     format: Literal["json", "zip"] = Field(
-        "json", description="The result alone, or a zip with the files that `lookonce segment` writes."
+        "json", description="The result alone, or a zip of the files that `lookonce segment` writes for each picture."
     )
 
 
@@ -79,21 +79,37 @@ class LabelAnswer(BaseModel):
     outputs: dict[str, str] = Field(description="Names of the files in the zip; empty in a JSON answer.")
 
 
+class SegmentedObject(BaseModel):
+    """One lesion, or one cell."""
+
+    number: int = Field(description="Its value in the picture of numbers, from 1.")
+    area_px: int
+    area_mm2: float | None
+    box: tuple[int, int, int, int] = Field(description="First column and row, column and row after the last.")
+    centre: tuple[float, float] = Field(description="Column and row; the picture's upper left corner is 0, 0.")
+    touches_border: bool
+    confidence: float
+
+
 class SegmentAnswer(BaseModel):
-    """One result of `lookonce segment --json`, whose documentation tells the fields not listed here."""
+    """One result of `lookonce segment --json`."""
 
-    model_config = ConfigDict(extra="allow")
-
-    input: str
+    input: str = Field(description="Always `upload`: no file name is taken from a client.")
     width: int
     height: int
     area_px: int
-    area_mm2: float | None
-    objects: list[dict[str, Any]]
+    area_mm2: float | None = Field(description="Null unless `mm_per_pixel` was given.")
+    area_share: float = Field(description="Of the picture.")
+    touches_border: bool
+    confidence: float | None = Field(description="Mean probability of the objects' pixels; null without any.")
+    unlike: bool = Field(description="The picture looks unlike those that the model was trained on.")
+    distance: float = Field(description="How unlike.")
+    distance_limit: float = Field(description="From where on that is unusual.")
+    objects: list[SegmentedObject]
     warnings: list[str]
     seconds: float
     model: dict[str, str]
-    outputs: dict[str, str]
+    outputs: dict[str, str] = Field(description="Names of the files in the zip; empty in a JSON answer.")
 
 
 class ModelsAnswer(BaseModel):

@@ -1,26 +1,23 @@
-"""One picture of an upload, segmented, where this installation can do that."""
+"""One picture of an upload, segmented."""
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from lookonce.errors import InputError
+from lookonce.io.pictures import open_picture, read_picture
 from lookonce.server.refusals import TooLargeError
 from lookonce.server.schema import SegmentOptions
 from lookonce.server.settings import Limits
 
-#: Those of people's pictures (MPO, of telephones, is among JPEG). Pillow knows others, some of which it hands to other
-#: programs, and may lack some of these.
-_FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP", "GIF", "PPM", "AVIF")
-_PACKAGE = "lookonce.segmentation"
+if TYPE_CHECKING:
+    from lookonce.runtime.masks import MaskSession
 
 
 def segment_upload(
-    path: Path, options: SegmentOptions, limits: Limits, session: Any, folder: Path, stem: str
+    path: Path, options: SegmentOptions, limits: Limits, session: MaskSession, folder: Path, stem: str
 ) -> dict[str, Any]:
     """Segment the picture at `path`; for a zip answer, write the files into `folder`.
 
@@ -36,31 +33,31 @@ def segment_upload(
     LookOnceError
         As `lookonce.segment` says.
     """
+    from lookonce.report.overlays import overlay_picture
+    from lookonce.segmentation import segment
+    from lookonce.segmentation.output import check_outputs, mask_record, write_mask
+
     _check_claims(path, limits)
-    output = import_module(f"{_PACKAGE}.output")
-    picture = import_module("lookonce.io.pictures").read_picture(path)
-    mask = import_module(_PACKAGE).segment(picture, model=session, mm_per_pixel=options.mm_per_pixel)
+    picture = read_picture(path)
+    mask = segment(picture, model=session, mm_per_pixel=options.mm_per_pixel)
     names: dict[str, str] = {}
     if options.format == "zip":
-        paths = output.check_outputs(folder, stem, session.card.objects)
-        overlay = import_module("lookonce.report.overlays").overlay_picture(picture.pixels, mask)
-        output.write_mask(picture, mask, paths, overlay)
+        paths = check_outputs(folder, stem, session.card.objects)
+        write_mask(picture, mask, paths, overlay_picture(picture.pixels, mask))
         names = {kind: file.name for kind, file in paths.items()}
-    record: dict[str, Any] = output.mask_record(stem, mask, names)
-    return record
+    return mask_record(stem, mask, names)
 
 
 def _check_claims(path: Path, limits: Limits) -> None:
     """Refuse a picture by its header."""
-    Image.init()
     try:
-        with Image.open(path, formats=[name for name in _FORMATS if name in Image.OPEN]) as picture:
-            width, height = picture.size
+        with open_picture(path) as picture:
+            pixels = picture.width * picture.height
     except Image.DecompressionBombError:
-        width = height = limits.picture_pixels  # far beyond the limit
-    except Exception:  # whatever a reader meets in damaged bytes
-        raise InputError("is no picture that can be read; send a JPEG, PNG, TIFF or WebP file") from None
-    if width * height > limits.picture_pixels:
+        pixels = limits.picture_pixels + 1  # and far more
+    except Exception:
+        return  # reading it says what is wrong
+    if pixels > limits.picture_pixels:
         raise TooLargeError(
             f"claims more than the {limits.picture_pixels / 1e6:.0f} million pixels that this service takes; scale it "
             "down, or cut out what matters"

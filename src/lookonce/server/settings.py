@@ -10,8 +10,6 @@ from pathlib import Path
 
 from lookonce.errors import UsageError
 
-#: Names of this machine that no other machine can take.
-LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 #: Of 128 random bits in hexadecimal.
 _SHORTEST_TOKEN = 32
 _MOST_WORKERS = 2

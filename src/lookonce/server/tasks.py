@@ -6,19 +6,23 @@ import json
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from lookonce.errors import LookOnceError
+from lookonce.errors import LookOnceError, WeightsError
 from lookonce.server.logs import places
 from lookonce.server.refusals import NotInstalledError, TooLargeError, in_words_of_the_api
 from lookonce.server.schema import LabelOptions, SegmentOptions
 from lookonce.server.segmenting import segment_upload
 from lookonce.server.settings import Limits
 from lookonce.server.uploads import UPLOAD_NAME
+
+if TYPE_CHECKING:
+    from lookonce.runtime.masks import MaskSession
+    from lookonce.runtime.session import DiscSession
+    from lookonce.runtime.weights import ModelCard, ModelFile
 
 #: What a zip answer is called, beside the upload.
 ANSWER_NAME = "answer.zip"
@@ -53,7 +57,8 @@ class Desk:
 
     limits: Limits
     threads: int
-    _sessions: dict[tuple[str, str], Any] = field(default_factory=dict)
+    _discs: dict[str, DiscSession] = field(default_factory=dict)
+    _masks: dict[str, MaskSession] = field(default_factory=dict)
 
     def do(self, task: bytes) -> bytes:
         """Do a `Task`, given and answered as JSON.
@@ -75,32 +80,30 @@ class Desk:
                 return _packed(_out_of_memory(work.path))
             return _packed(_unexpected(error))
 
-    def session(self, name: str, kind: Literal["discs", "masks"] = "discs") -> Any:
-        """A loaded model: `DiscSession`, or `MaskSession`, whose module not every installation has.
+    def disc_session(self, name: str) -> DiscSession:
+        """A loaded disc model; raises NotInstalledError if none has that name."""
+        from lookonce.runtime.session import DiscSession
+        from lookonce.runtime.weights import DiscModelCard
 
-        Raises
-        ------
-        NotInstalledError
-            If there is none of that name and kind.
-        """
-        from lookonce.runtime.weights import find_model, model_names
+        if name not in self._discs:
+            self._discs[name] = DiscSession(_installed(name, DiscModelCard), threads=self.threads)
+        return self._discs[name]
 
-        key = name, kind
-        if key not in self._sessions:
-            model = find_model(name) if name in model_names() else None
-            if model is None or getattr(model.card, "task", "discs") != kind:
-                raise NotInstalledError(f"no model for this is called {name}; /v1/models lists those that are here")
-            module, session = {"discs": ("session", "DiscSession"), "masks": ("masks", "MaskSession")}[kind]
-            open_session = getattr(import_module(f"lookonce.runtime.{module}"), session)
-            self._sessions[key] = open_session(model, threads=self.threads)
-        return self._sessions[key]
+    def mask_session(self, name: str) -> MaskSession:
+        """A loaded segmentation model; raises NotInstalledError if none has that name."""
+        from lookonce.runtime.masks import MaskSession
+        from lookonce.runtime.weights import MaskModelCard
+
+        if name not in self._masks:
+            self._masks[name] = MaskSession(_installed(name, MaskModelCard), threads=self.threads)
+        return self._masks[name]
 
     def _result(self, work: Task) -> dict[str, Any]:
         folder = work.path.parent / "out"
         if work.label is not None:
             result = self._label(work.path, work.label, folder)
         elif work.segment is not None:
-            session = self.session(work.segment.model, "masks")
+            session = self.mask_session(work.segment.model)
             result = segment_upload(work.path, work.segment, self.limits, session, folder, UPLOAD_NAME)
         if result["outputs"]:
             _zip(folder, result["outputs"].values(), work.path.with_name(ANSWER_NAME))
@@ -112,14 +115,23 @@ class Desk:
         from lookonce.results import result_record, write_result
         from lookonce.server.scans import read_upload
 
-        session = self.session(options.model)
+        session = self.disc_session(options.model)
         image = read_upload(path, self.limits, volume=options.volume, series=options.series)
         result = label(image, model=session, first_level=options.first_level, decoder=find_decoder(options.decoder))
         names: dict[str, str] = {}
         if options.format == "zip":
-            written = write_result(image, result, folder, UPLOAD_NAME, numbering=options.numbering)
+            written = write_result(image, result, folder, UPLOAD_NAME, numbering=options.numbering, markups=True)
             names = {kind: Path(file).name for kind, file in written.items()}
         return result_record(UPLOAD_NAME, result, image, names, numbering=options.numbering)
+
+
+def _installed(name: str, kind: type[ModelCard]) -> ModelFile:
+    from lookonce.runtime.weights import find_model, model_names
+
+    model = find_model(name) if name in model_names() else None
+    if model is None or not isinstance(model.card, kind):
+        raise NotInstalledError(f"no model for this is called {name}; /v1/models lists those that are here")
+    return model
 
 
 def _zip(folder: Path, names: Iterable[str], target: Path) -> None:
@@ -131,11 +143,15 @@ def _zip(folder: Path, names: Iterable[str], target: Path) -> None:
 def _refused(error: LookOnceError, path: Path) -> dict[str, Any]:
     """The error as the client may read it: about the upload, not about where it lay here."""
     message = in_words_of_the_api(str(error)).replace(f"{path}: ", "").replace(f"{path.parent}/", "")
-    return {"error": {"kind": error.kind, "message": f"the upload: {message}"}}
+    if isinstance(error, WeightsError):  # whose words name places on this machine
+        message = "a model of this service is missing or damaged; whoever runs it should install lookonce again"
+    elif not isinstance(error, NotInstalledError):
+        message = f"the upload: {message}"
+    return {"error": {"kind": error.kind, "message": message}}
 
 
 def _out_of_memory(path: Path) -> dict[str, Any]:
-    error = TooLargeError("needs more memory than this service gives to one request; cut it to the spine")
+    error = TooLargeError("needs more memory than this service gives to one request; cut it to what matters")
     return {**_refused(error, path), "worn": True}
 
 

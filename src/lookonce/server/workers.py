@@ -123,13 +123,20 @@ class _Worker:
         self._process = context.Process(
             target=_work, args=(theirs, self._settings.limits, self._settings.threads), daemon=True
         )
-        self._process.start()
-        # Only the process itself holds its end now, so that its death ends the pipe.
-        theirs.close()
+        try:
+            self._process.start()
+        finally:
+            # Only the process itself holds its end now, so that its death ends the pipe.
+            theirs.close()
 
     def wait_until_ready(self) -> None:
         if not self._is_ready:
-            answer = self._receive(_START_SECONDS)
+            try:
+                answer = self._receive(_START_SECONDS)
+            except (TimeLimitError, WorkerLostError):
+                raise WorkerLostError(
+                    "a process for the work did not start; is memory, or time of the processor, scarce on this machine?"
+                ) from None
             self._is_ready = True
             if "error" in answer:
                 raise WeightsError(answer["error"]["message"])
@@ -143,14 +150,16 @@ class _Worker:
         return self._receive(self._settings.limits.job_seconds)
 
     def kill(self) -> None:
-        self._process.kill()
-        self._process.join()
+        # One that the system was too short of memory to start has nothing to kill.
+        if self._process.pid is not None:
+            self._process.kill()
+            self._process.join()
         self._pipe.close()
 
     def _receive(self, seconds: float) -> dict[str, Any]:
         try:
             if not self._pipe.poll(seconds):
-                raise TimeLimitError(f"the work took longer than {seconds:.0f} s and was stopped; send a smaller scan")
+                raise TimeLimitError(f"the work took longer than {seconds:.0f} s and was stopped; send a smaller file")
             content = self._pipe.recv_bytes(_MOST_ANSWER_BYTES)
             answer = json.loads(content)
         except (EOFError, OSError, ValueError):
@@ -169,7 +178,7 @@ def _work(pipe: Connection, limits: Limits, threads: int) -> None:
     _be_silent()
     desk = Desk(limits, threads)
     try:
-        desk.session(DEFAULT_MODEL)
+        desk.disc_session(DEFAULT_MODEL)
         pipe.send_bytes(b"{}")
     except LookOnceError as error:
         pipe.send_bytes(json.dumps({"error": {"message": str(error)}}).encode())
