@@ -1,7 +1,7 @@
 """A contact sheet of segmented pictures, the best and the worst by Dice: half of all bugs show at a glance.
 
-    python benchmarks/mask_sheet.py --data prepared/ph2 --split test --model skin -n 24 -o /tmp/skin.png
-    python benchmarks/mask_sheet.py --data SegPC2021_512px --model cells -n 12 -o /tmp/cells.png
+    python benchmarks/mask_sheet.py --data prepared/ph2 --split test --model skin -n 24 -o skin.png
+    python benchmarks/mask_sheet.py --data SegPC2021_512px --model cells -n 12 -o cells.png
 
 Blue is what was found, yellow the truth. DATA holds pictures and masks in folders called `images` and `masks`, as
 `lookonce prepare` writes them, or in one of the official layouts: a mask is called as its picture, or that and
