@@ -75,6 +75,13 @@ def test_probabilities_are_cut_at_a_half_and_another_size_is_stretched(data, tmp
     assert row.pooled["dice"].value > 0.97
 
 
+def test_a_picture_that_is_all_object_scores_as_such_in_a_mask_of_ones(data, tmp_path):
+    folder = write_predictions(data, tmp_path / "found", change=np.ones_like)
+    (row,) = evaluate_masks(folder, [data]).rows
+    assert row.pooled["sensitivity"].value == 1
+    assert row.pooled["specificity"].value == 0
+
+
 def test_two_masks_of_one_picture_are_a_usage_error(data, tmp_path):
     folder = write_predictions(data, tmp_path / "found" / "a").parent
     write_predictions(data, folder / "b")

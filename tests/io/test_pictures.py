@@ -86,6 +86,14 @@ def test_a_tiff_of_floats_is_scaled_likewise(tmp_path, highest):
     np.testing.assert_allclose(read_picture(tmp_path / "a.tif").pixels[..., 0], GREY * 255, atol=1)
 
 
+def test_floats_that_resampling_pushed_a_little_beyond_0_and_1_keep_their_shades():
+    values = GREY.astype(np.float32)
+    values[0, 0], values[0, 1] = -0.04, 1.04
+    pixels = picture_of(values).pixels[..., 0]
+    assert (pixels[0, 0], pixels[0, 1]) == (0, 255)
+    np.testing.assert_allclose(pixels[1:], GREY[1:] * 255, atol=1)
+
+
 def test_values_that_are_no_numbers_are_refused(tmp_path):
     values = GREY.astype(np.float32)
     values[3, 4] = np.nan

@@ -264,6 +264,7 @@ def test_lists_that_do_not_fit_are_a_usage_error(tmp_path):
     source = write_source(tmp_path / "source", "image-mask")
     with pytest.raises(UsageError, match="there are only 4 pictures"):
         prepare_masks("image-mask", source, tmp_path / "out", sizes=(4, 1))
+    assert not (tmp_path / "out").exists()
     with pytest.raises(UsageError, match="exclude each other"):
         prepare_masks("image-mask", source, tmp_path / "other", sizes=(1, 1), like=source)
 

@@ -178,7 +178,9 @@ def _folder(folder: Path) -> Predict:
             raise UsageError(f"{case.name} has two masks, {found[0]} and {found[1]}; give a folder with one of them")
         values = read_grey(found[0])
         shades = np.unique(values)
-        return values > 0 if len(shades) <= 2 and shades[0] == 0 else values.astype(np.float32) / 255
+        # A picture that is all object has no 0; of a mask of 0 and 1 it is all 1.
+        two_values = (len(shades) <= 2 and shades[0] == 0) or shades[-1] == 1
+        return values > 0 if two_values else values.astype(np.float32) / 255
 
     return predict
 

@@ -32,6 +32,8 @@ _TOO_MANY = (
 )
 #: Bits that a channel of a 16-bit file may really use: scanners and microscopes store 10, 12 or 14.
 _DEPTHS = (8, 10, 12, 14, 16)
+#: Floats meant as 0..1 may leave it by so much: resampling overshoots at edges, and so do noise and bias.
+_OVERSHOOT = 0.1
 #: Grey of more than 8 bits, in Pillow's terms.
 _DEEP_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 _TRANSPARENT_MODES = ("RGBA", "LA", "PA", "RGBa")
@@ -69,7 +71,7 @@ def read_picture(path: str | Path) -> Picture:
 
     Grey becomes three equal channels, CMYK and palettes red, green and blue; transparent parts show white; a
     photograph is turned as its EXIF says; values of more than 8 bits are scaled from the depth that they use (10, 12,
-    14 or 16 bits; floats from 0..1 if they stay within). Of several pictures in a file the first is read.
+    14 or 16 bits; floats from 0..1 if they all but stay within). Of several pictures in a file the first is read.
 
     Raises
     ------
@@ -164,7 +166,7 @@ def eight_bits(values: NDArray) -> NDArray[np.uint8]:
     lowest, highest = float(values.min()), float(values.max())
     if not np.isfinite(lowest + highest):
         raise InputError("holds values that are no numbers, or infinite; replace them")
-    if values.dtype.kind == "f" and lowest >= 0 and highest <= 1:
+    if values.dtype.kind == "f" and lowest >= -_OVERSHOOT and highest <= 1 + _OVERSHOOT:
         white = 1.0
     else:
         white = float(next((2**depth - 1 for depth in _DEPTHS if highest < 2**depth), highest))

@@ -91,7 +91,8 @@ def prepare_masks(
         If `source` holds no picture of the layout, none could be prepared (the report is written all the same), or the
         values of its masks mean something else.
     UsageError
-        If `out` holds anything else, or an earlier set and `overwrite` is not set, or `sizes` and `like` are given.
+        If `out` holds anything else, or an earlier set and `overwrite` is not set, `sizes` and `like` are given, or
+        there are fewer pictures than `sizes` ask for.
     OutputError
         If a file cannot be written.
     """
@@ -100,6 +101,8 @@ def prepare_masks(
         raise UsageError("sizes of the lists and another set's lists exclude each other; give one of them")
     followed = None if like is None else {case.name: case.split for case in read_mask_set(Path(like)).cases}
     pairs = _found(layout, source)
+    if sizes is not None and sum(sizes) > len(pairs):
+        raise UsageError(f"--sizes {sizes[0]},{sizes[1]}: there are only {len(pairs)} pictures")
     _check_folder(out, source, overwrite=overwrite)
     about = Description(
         name=name,
@@ -166,8 +169,6 @@ def _rule(layout: Layout, sizes: tuple[int, int] | None, like: str | Path | None
 
 def _ends(layout: Layout, sizes: tuple[int, int] | None, count: int) -> tuple[int, int]:
     """How many of the names in order lie before the end of the list train, and before that of validation."""
-    if sizes is not None and sum(sizes) > count:
-        raise UsageError(f"--sizes {sizes[0]},{sizes[1]}: there are only {count} pictures")
     train, validation, test = (*sizes, 0) if sizes else layout.sizes or SHARES
     whole = train + validation + test
     scale = 1.0 if sizes else count / whole if not layout.sizes else min(1.0, count / whole)
