@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 class LookOnce(nn.Module):
@@ -84,11 +85,22 @@ class Relation(nn.Module):
 
     def forward(self, points: Tensor) -> Tensor:
         """Map points (B, N, 2) to factors (B, N, features), 0 to 2."""
-        offsets = points[:, None] - points[:, :, None]
+        count = points.shape[1]
+        down, right = (axis[:, None] - axis[:, :, None] for axis in points.unbind(dim=-1))
         # The small number keeps the gradient of the root finite where a point meets itself.
-        distance = (offsets.square().sum(dim=-1, keepdim=True) + 1e-8).sqrt()
-        pairs = self.pair(torch.cat([offsets, distance], dim=-1))
-        return 2 * self.factor(torch.cat([pairs.mean(dim=2), pairs.amax(dim=2)], dim=-1)).sigmoid()
+        distance = (down.square() + right.square() + 1e-8).sqrt()
+        # Pairs lie along the last axis, of which there are many: half the time of features along it.
+        pairs = torch.stack([down, right, distance], dim=1).flatten(start_dim=2)
+        for layer in self.pair:
+            pairs = _along_pairs(layer, pairs) if isinstance(layer, nn.Linear) else layer(pairs)
+        pairs = pairs.unflatten(2, (count, count))
+        seen = torch.cat([pairs.mean(dim=-1), pairs.amax(dim=-1)], dim=1).transpose(1, 2)
+        return 2 * self.factor(seen).sigmoid()
+
+
+def _along_pairs(layer: nn.Linear, pairs: Tensor) -> Tensor:
+    """A linear layer over the first of two axes (B, features, pairs)."""
+    return F.conv1d(pairs, layer.weight[:, :, None], layer.bias)
 
 
 def standardized(points: Tensor) -> Tensor:
