@@ -5,7 +5,7 @@ Prints a row a recipe: figures of the test pictures by the published protocol (p
 Runtime. Runs that are finished are not trained again, those that were interrupted go on.
 
     python benchmarks/mask_table.py --data prepared --out runs/peers skin-tmunet skin-mask-unet skin-mcgunet
-    python benchmarks/mask_table.py --data prepared --out runs/lean skin-mask-unet --set input.size=[128,128]
+    python benchmarks/mask_table.py --data prepared --out runs/lean --lean skin-tmunet-small skin-mask-unet
 """
 
 from __future__ import annotations
@@ -31,6 +31,25 @@ if TYPE_CHECKING:
 
 POOLED = ("dice", "sensitivity", "specificity", "accuracy", "iou", "mean_iou")
 PER_IMAGE = ("dice", "iou", "hd95_px")
+#: Fits a CPU: small pictures, few of them, and the optimizer and loss of skin-tmunet-small for all.
+LEAN = (
+    "data=[{path: isic2018}]",
+    "input.size=[128, 128]",
+    "batch_size=16",
+    "epochs=3",
+    "steps_per_epoch=100",
+    "optimizer={name: adamw, learning_rate: 1.0e-3, weight_decay: 1.0e-2, schedule: cosine, warmup_steps: 100,"
+    " clip_norm: 5.0, average_decay: 0.98}",
+    "loss={mask: 0.7, regions: 0.1, boundary: 0.2, dice: 0.3}",
+    "threshold=0.5",
+)
+#: A quarter of the published widths.
+LEAN_WIDTHS = {
+    "skin-mask-unet": (16, 32, 64, 128, 256),
+    "skin-mask-attention-unet": (16, 32, 64, 128, 256),
+    "skin-mcgunet": (16, 32, 64, 128),
+    "skin-frcunet": (16, 32, 64, 128, 256),
+}
 
 
 def main() -> None:
@@ -38,7 +57,7 @@ def main() -> None:
     if options.time is not None:
         print(json.dumps(_time(options.time, options.repeats, options.threads)))
         return
-    recipes = {name: _recipe(name, options.changes) for name in options.recipes}
+    recipes = {name: _recipe(name, options) for name in options.recipes}
     pictures = {recipe.steps * recipe.batch_size for recipe in recipes.values()}
     if len(pictures) > 1:
         raise SystemExit(f"budgets differ ({sorted(pictures)} pictures); give all the same with --set")
@@ -57,6 +76,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("runs/peers"), help="folder of the runs")
     parser.add_argument("--test", nargs="+", default=[], metavar="SET", help="by default those that are trained on")
     parser.add_argument("--split", default="test", help="list that is scored (default: %(default)s)")
+    parser.add_argument("--lean", action="store_true", help="networks, pictures and a budget that a CPU can train")
     parser.add_argument("--set", dest="changes", action="append", default=[], metavar="KEY=VALUE", help="of all")
     parser.add_argument("--repeats", type=int, default=9, help="pictures timed, after one to warm up")
     parser.add_argument("--threads", type=int, default=2)
@@ -67,9 +87,12 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _recipe(name: str, changes: list[str]) -> MaskRecipe:
+def _recipe(name: str, options: argparse.Namespace) -> MaskRecipe:
     from lookonce.training.recipe import MaskRecipe, load_recipe
 
+    changes = [*(LEAN if options.lean else ()), *options.changes]
+    if options.lean and name in LEAN_WIDTHS:
+        changes.append(f"model.options.widths={list(LEAN_WIDTHS[name])}")
     recipe = load_recipe(name, changes)
     if not isinstance(recipe, MaskRecipe):
         raise SystemExit(f"recipe {name}: does not train on masks; choose one of skin-* or cells-*")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from lookonce.datasets.augment import Augmentation, augmented, centred
+from lookonce.datasets.augment import BEYOND_AN_END_MM, Augmentation, augmented, centred
 from lookonce.datasets.samples import SlabSample
 
 #: Everything that moves pixels at its default or stronger, nothing that changes their look but a grey curve.
@@ -122,6 +122,30 @@ def test_a_shortened_picture_shows_a_disc_where_the_whole_one_does(seed):
     assume(np.any((whole.points[:, 0] >= 0) & (whole.points[:, 0] < SHAPE[0])))
     crop = augmented(nothing_but_noise(), SHAPE, SPACING, ONLY_SHORTER, np.random.default_rng(seed))
     assert len(crop.points) > 0
+
+
+@given(seeds)
+def test_a_picture_cut_at_an_end_of_the_spine_shows_that_end_and_less_than_50_mm_beyond(seed):
+    rng = np.random.default_rng(seed)
+    first = int(rng.integers(2, 23))  # C2/C3, L5/S1, or neither is among the four
+    rows = 10.0 + 16 * np.arange(4)
+    image = rng.uniform(0.2, 1, (80, 40))
+    sample = SlabSample(image, 1.0, np.column_stack([rows, rows * 0 + 20]), first + np.arange(4), rows * 0)
+    still = Augmentation(rotation_degrees=0, scale=0, shear=0, remap=0, bias=0, noise=0, blur=0, erase=0)
+    whole = augmented(sample, (80, 40), 1.0, still, np.random.default_rng(seed))
+    cut = augmented(sample, (80, 40), 1.0, still.model_copy(update={"cut_ends": 1}), np.random.default_rng(seed))
+    inside = (whole.points[:, 0] >= 0) & (whole.points[:, 0] < 80)
+    ends = np.isin(whole.levels, (3, 25)) & inside
+    bright = np.flatnonzero(cut.image.max(axis=1) > 0)
+    if not ends.any():
+        np.testing.assert_array_equal(cut.levels, whole.levels)
+        assert np.array_equal(bright, np.flatnonzero(whole.image.max(axis=1) > 0))
+        return
+    assert set(whole.levels[ends]) <= set(cut.levels)
+    assume(len(bright))
+    (row,) = whole.points[ends, 0]
+    beyond = row - bright[0] if 3 in whole.levels[ends] else bright[-1] - row
+    assert beyond <= BEYOND_AN_END_MM[1] + 1
 
 
 def test_noisy_labels_are_off_by_the_stated_millimetres_and_the_picture_is_not():

@@ -10,7 +10,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from torch.nn import functional as F
 
+from lookonce.anatomy import Level
 from lookonce.datasets.samples import SlabSample
+
+#: C2 is 40 mm high, and S1 with S2 50.
+BEYOND_AN_END_MM = (4.0, 50.0)
 
 
 class Augmentation(BaseModel):
@@ -18,7 +22,8 @@ class Augmentation(BaseModel):
 
     `label_noise_mm` is the standard deviation by which labels are off, along rows and columns. `shorten` is the share
     of pictures of which only a part is left, `shortest_mm` to `longest_mm` high and anywhere, as in scans that show a
-    few discs and neither C2 nor the sacrum.
+    few discs and neither C2 nor the sacrum. `cut_ends` is the share of the others that the border cuts in C2, or in the
+    sacrum, where they show it: S1/S2 passes for L5/S1 where little of the sacrum is in view.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -36,6 +41,7 @@ class Augmentation(BaseModel):
     shorten: float = 0.0
     shortest_mm: float = 50.0
     longest_mm: float = 190.0
+    cut_ends: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,8 @@ def augmented(
     crop = warped(sample, placed.matrix, placed.shift, shape, spacing)
     if rng.random() < ranges.shorten:
         crop = _shortened(crop, rng.uniform(ranges.shortest_mm, ranges.longest_mm), rng)
+    elif ranges.cut_ends and rng.random() < ranges.cut_ends:
+        crop = _cut_beyond_an_end(crop, rng)
     if ranges.label_noise_mm:
         crop = replace(crop, points=crop.points + rng.normal(0, ranges.label_noise_mm / spacing, crop.points.shape))
     return replace(crop, image=_changed_look(crop.image, ranges, rng))
@@ -123,7 +131,24 @@ def _shortened(crop: SlabSample, height_mm: float, rng: np.random.Generator) -> 
     seen = crop.points[(crop.points[:, 0] >= 0) & (crop.points[:, 0] < rows), 0]
     middle = rng.choice(seen) if len(seen) else rows / 2
     first = round(middle - rng.uniform(0.05, 0.95) * height)
-    last = first + round(height)
+    return _only_rows(crop, first, first + round(height))
+
+
+def _cut_beyond_an_end(crop: SlabSample, rng: np.random.Generator) -> SlabSample:
+    """Blacken the rows above or below a place up to `BEYOND_AN_END_MM` beyond C2/C3 or L5/S1, where one is in view."""
+    rows = len(crop.image)
+    ends = np.isin(crop.levels, (Level.C2_C3, Level.L5_S1)) & (crop.points[:, 0] >= 0) & (crop.points[:, 0] < rows)
+    if not ends.any():
+        return crop
+    end = rng.choice(np.flatnonzero(ends))
+    beyond = rng.uniform(*BEYOND_AN_END_MM) / crop.spacing
+    if crop.levels[end] == Level.C2_C3:
+        return _only_rows(crop, round(crop.points[end, 0] - beyond), rows)
+    return _only_rows(crop, 0, round(crop.points[end, 0] + beyond))
+
+
+def _only_rows(crop: SlabSample, first: int, last: int) -> SlabSample:
+    """A picture of which only the rows from `first` on to before `last` are left, and what lies in them."""
     image = np.zeros_like(crop.image)
     image[max(first, 0) : max(last, 0)] = crop.image[max(first, 0) : max(last, 0)]
     kept = (crop.points[:, 0] >= first) & (crop.points[:, 0] < last)
