@@ -73,3 +73,12 @@ def test_a_port_that_is_taken_is_bad_usage(run_command):
         code, stdout, stderr = run_command("serve", "--port", port)
     assert (code, stdout) == (2, "")
     assert f"127.0.0.1 port {port}: cannot be taken" in stderr
+
+
+def test_what_can_be_no_host_is_bad_usage(run_command, tmp_path):
+    token = tmp_path / "token"
+    token.write_text("0123456789abcdef" * 4)
+    host = "x" * 70  # longer than a part of a name may be
+    code, stdout, stderr = run_command("serve", "--host", host, "--port", "0", "--token-file", token)
+    assert (code, stdout) == (2, "")
+    assert f"{host} port 0: cannot be taken" in stderr

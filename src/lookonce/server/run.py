@@ -66,7 +66,7 @@ def _listening(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family)
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, UnicodeError) as error:  # the last for what can be no name
         cause = getattr(error, "strerror", None) or error
         raise UsageError(
             f"{host} port {port}: cannot be taken ({cause}); choose another with --host or --port"
