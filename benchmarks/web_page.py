@@ -1,6 +1,7 @@
-"""How heavy the web page is, how soon it shows and is ready, and how long it takes from a dropped scan to its labels.
+"""How heavy the web page is, how soon it shows and is ready, and how long it takes from a dropped file to its result.
 
 Example: python -m benchmarks.web_page --repeats 5
+         python -m benchmarks.web_page --mode skin mole.jpg
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ SHARED_SCAN = Path(__file__).parents[2] / "shared/data/spine/cervical/sub-errsm1
 #: Chromium draws with the processor: a machine for benchmarks need have no graphics.
 ARGUMENTS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 
+#: The part of the page that belongs to its mode.
+SHOWN = ".mode:not([hidden])"
 FIRST_PAINT = """new Promise(resolve => new PerformanceObserver(
     list => resolve(list.getEntries()[0].startTime)).observe({type: "paint", buffered: true}))"""
 
@@ -39,12 +42,12 @@ def main() -> None:
             context = browser.new_context(viewport={"width": 1280, "height": 800})
             context.on("request", lambda request: fetched.add(request.url.removeprefix(address)))
             page = context.new_page()
-            loads.append(_load(page, address))
-            drops.append(_drop(page, options.scan))
+            loads.append(_load(page, f"{address}#{options.mode}"))
+            drops.append(_drop(page, options.file))
             browser.close()
     weight = sum(_stored_size(name or "index.html") for name in fetched)
     print(f"fetched until ready: {weight / 1e6:.1f} MB; first paint, ready (s): {_medians(loads)}")
-    print(f"{options.scan.name}: drop to labels, processor time of the page and of drawing (s): {_medians(drops)}")
+    print(f"{options.file.name}: drop to result, processor time of the page and of drawing (s): {_medians(drops)}")
     print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
 
 
@@ -61,10 +64,10 @@ def _load(page: Page, address: str) -> tuple[float, float]:
     return page.evaluate(FIRST_PAINT) / 1000, ready
 
 
-def _drop(page: Page, scan: Path) -> tuple[float, float, float]:
+def _drop(page: Page, file: Path) -> tuple[float, float, float]:
     before, started = _processor_time(), time.perf_counter()
-    page.set_input_files("#choose-files", str(scan))
-    page.wait_for_selector("#panel table", timeout=180_000)
+    page.set_input_files(f"{SHOWN} input[type=file] >> nth=0", str(file))
+    page.wait_for_selector(f"{SHOWN} .panel :is(table, .figures dd)", timeout=180_000)
     seconds, after = time.perf_counter() - started, _processor_time()
     return seconds, after["renderer"] - before["renderer"], after["gpu-process"] - before["gpu-process"]
 
@@ -92,7 +95,9 @@ def _medians(rows: list[Any]) -> str:
 def _options() -> argparse.Namespace:
     example = Path(str(resources.files("lookonce.examples") / "sub-simulated_T2w.nii.gz"))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--scan", type=Path, default=SHARED_SCAN if SHARED_SCAN.is_file() else example)
+    scan = SHARED_SCAN if SHARED_SCAN.is_file() else example
+    parser.add_argument("file", type=Path, nargs="?", default=scan, help="a scan, or a picture for another mode")
+    parser.add_argument("--mode", default="discs", help="discs, skin or cells")
     parser.add_argument("--repeats", type=int, default=3)
     return parser.parse_args()
 

@@ -38,6 +38,7 @@ from lookonce.synth import simulate_scan
 
 FOLDER = Path(__file__).parents[1] / "web" / "vectors"
 Case = dict[str, Any]
+Answer = Callable[[Case], Case]
 
 
 def packed(array: NDArray) -> Case:
@@ -121,7 +122,7 @@ def answer_results(case: Case) -> Case:
     }
 
 
-ANSWERS: dict[str, Callable[[Case], Case]] = {
+ANSWERS: dict[str, Answer] = {
     "slabs": answer_slabs,
     "candidates": answer_candidates,
     "numbering": answer_numbering,
@@ -139,8 +140,8 @@ def load(stage: str) -> list[Case]:
     return json.loads(gzip.decompress((FOLDER / f"{stage}.json.gz").read_bytes()))
 
 
-def save(stage: str, inputs: list[Case]) -> None:
-    cases = [{"input": case, "answer": ANSWERS[stage](case)} for case in inputs]
+def save(stage: str, inputs: list[Case], answer: Answer) -> None:
+    cases = [{"input": case, "answer": answer(case)} for case in inputs]
     content = gzip.compress(json.dumps(_short(cases)).encode(), compresslevel=9, mtime=0)
     (FOLDER / f"{stage}.json.gz").write_bytes(content)
     print(f"{stage}: {len(cases)} cases, {len(content) / 1000:.0f} kB")
@@ -316,16 +317,17 @@ def _draw_results(scan: Any) -> list[Case]:
     return cases
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def run(about: str, answers: dict[str, Answer], draw_inputs: Callable[[], dict[str, list[Case]]]) -> None:
+    """Write the answers to the inputs of every stage, drawn anew with ``--draw``."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--draw", action="store_true", help="draw new inputs too")
     FOLDER.mkdir(parents=True, exist_ok=True)
     is_new = parser.parse_args().draw
-    inputs = draw() if is_new else {stage: [case["input"] for case in load(stage)] for stage in ANSWERS}
+    inputs = draw_inputs() if is_new else {stage: [case["input"] for case in load(stage)] for stage in answers}
     for stage, cases in inputs.items():
         # Through JSON, so that the answers are those of what is stored.
-        save(stage, json.loads(json.dumps(_short(cases))))
+        save(stage, json.loads(json.dumps(_short(cases))), answers[stage])
 
 
 if __name__ == "__main__":
-    main()
+    run(str(__doc__), ANSWERS, draw)

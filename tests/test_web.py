@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
+import sys
+from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -19,22 +19,16 @@ if not WEB.is_dir():
     pytest.skip("the page's sources are not here", allow_module_level=True)
 
 
-def _script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("web_vectors", ROOT / "benchmarks" / "web_vectors.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+if str(ROOT) not in sys.path:
+    sys.path.append(str(ROOT))
+scripts = [import_module(f"benchmarks.{name}") for name in ("web_vectors", "web_mask_vectors")]
+ANSWERS = {stage: answer for script in scripts for stage, answer in script.ANSWERS.items()}
 
 
-vectors = _script()
-
-
-@pytest.mark.parametrize("stage", vectors.ANSWERS)
+@pytest.mark.parametrize("stage", ANSWERS)
 def test_python_still_gives_the_answers_that_the_page_is_held_to(stage):
-    for case in vectors.load(stage):
-        answer = json.loads(json.dumps(vectors.ANSWERS[stage](case["input"])))
+    for case in scripts[0].load(stage):
+        answer = json.loads(json.dumps(ANSWERS[stage](case["input"])))
         assert_alike(answer, case["answer"])
 
 

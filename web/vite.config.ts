@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { gzipSync } from "fflate";
 import { defineConfig, type Plugin } from "vite";
 
 const VERSION = /__version__ = "(.+)"/.exec(readFileSync("../src/lookonce/__init__.py", "utf8"))![1];
 const DCM2NIIX = `${import.meta.dirname}/node_modules/@niivue/dcm2niix/dist/dcm2niix.jpeg`;
+const IN_WORKERS = ["@niivue/dcm2niix", "fast-png", "fflate", "iobuffer", "onnxruntime-web", "tiff"];
+const WEIGHTS = "../src/lookonce/weights";
 const RUNTIME = "node_modules/onnxruntime-web/dist";
 
 /**
@@ -22,6 +24,34 @@ function runtimeFiles(): Plugin {
         this.emitFile({ type: "asset", fileName: `runtime/${variant}.wasm.gz`, source: packed });
       }
     },
+  };
+}
+
+/** Name the libraries in the workers with their licences: Vite's own list is of the page alone. */
+function workerLicenses(): Plugin {
+  return {
+    name: "worker-licenses",
+    generateBundle() {
+      const parts = IN_WORKERS.map((name) => {
+        const { version, license } = JSON.parse(readFileSync(`node_modules/${name}/package.json`, "utf8"));
+        const text = `node_modules/${name}/LICENSE`;
+        return `## ${name} - ${version} (${license})\n${existsSync(text) ? `\n${readFileSync(text, "utf8")}` : ""}`;
+      });
+      this.emitFile({ type: "asset", fileName: "licenses-workers.md", source: parts.join("\n") });
+    },
+  };
+}
+
+/** Let the page offer the networks for pictures that the package comes with, and no others. */
+function offeredNetworks(): Plugin {
+  const cards = readdirSync(WEIGHTS).filter((name) => name.endsWith(".json"));
+  const names = cards
+    .filter((name) => JSON.parse(readFileSync(`${WEIGHTS}/${name}`, "utf8")).task === "masks")
+    .map((name) => name.replace(".json", ""))
+    .filter((name) => existsSync(`${WEIGHTS}/${name}.onnx`));
+  return {
+    name: "offered-networks",
+    transformIndexHtml: (html) => html.replace('data-pictures=""', `data-pictures="${names.sort().join(" ")}"`),
   };
 }
 
@@ -46,7 +76,7 @@ export default defineConfig({
   // Every address is relative, so that the page may lie in any folder of a server.
   base: "./",
   define: { __VERSION__: JSON.stringify(VERSION) },
-  plugins: [runtimeFiles(), sourceDigest()],
+  plugins: [offeredNetworks(), runtimeFiles(), workerLicenses(), sourceDigest()],
   resolve: {
     conditions: ["onnxruntime-web-use-extern-wasm", "module", "browser", "import"],
     alias: [

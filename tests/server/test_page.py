@@ -8,10 +8,8 @@ from __future__ import annotations
 import gzip
 import json
 import re
-import shutil
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -19,44 +17,28 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from tests.server.conftest import served
+from tests.web_browser import (
+    LARGEST_PAGE_MB,
+    NEEDS_PAGE,
+    PATIENCE_MS,
+    Opened,
+    cut_off,
+    nameless,
+    opened_page,
+    width_on_a_phone,
+)
 
 from lookonce.io.bids import read_labels
 from lookonce.labeling import LabelResult, label
 from lookonce.results import placed_by_hand
-from lookonce.server.page import page_folder
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra dev)")
-PAGE = page_folder()
-WEIGHTS = Path(str(resources.files("lookonce.weights")))
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
-    pytest.mark.skipif(not (PAGE / "index.html").is_file(), reason="the page is not built; make web"),
-]
+pytestmark = NEEDS_PAGE
 
-#: Limits of one load of the page, runtime and network included.
-LARGEST_PAGE_MB = 60
-#: A machine that does other work at the same time is ten times slower.
-PATIENCE_MS = 180_000
 SAME_POINT_MM = 0.5
 
 
-@dataclass
-class Opened:
-    """The page in the browser, and what it asked the network for."""
-
-    page: playwright.Page
-    address: str
-    requests: list[str] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
-    headers: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def fetched(self) -> list[str]:
-        """Addresses of requests that leave the page; files that it makes itself are blobs."""
-        return [url for url in self.requests if not url.startswith(("blob:", "data:"))]
+class DiscPage(Opened):
+    """The mode that labels discs."""
 
     def drop(self, *paths: Path) -> None:
         self.page.set_input_files("#choose-files", [str(path) for path in paths])
@@ -68,12 +50,7 @@ class Opened:
         self.page.wait_for_selector("#working", state="hidden", timeout=PATIENCE_MS)
 
     def download(self, what: str, folder: Path, files: int = 1) -> list[Path]:
-        saved = []
-        with self.page.expect_event("download", lambda item: saved.append(item) or len(saved) == files):
-            self.page.click(f"#download-{what}")
-        for item in saved:
-            item.save_as(folder / item.suggested_filename)
-        return [folder / item.suggested_filename for item in saved]
+        return self.save(f"#download-{what}", folder, files)
 
     def record(self, folder: Path) -> dict:
         """The full result as the page saves it."""
@@ -86,31 +63,16 @@ class Opened:
 
 
 @pytest.fixture(scope="module")
-def opened() -> Iterator[Opened]:
-    """The page, ready and cut off from the network."""
-    with served(page=PAGE) as client, playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"],
-        )
-        context = browser.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=True)
-        opened = Opened(context.new_page(), f"{client.base_url}/")
-        context.on("request", lambda request: opened.requests.append(request.url))
-        opened.page.on("pageerror", lambda error: opened.errors.append(str(error)))
-        opened.page.on("console", lambda entry: entry.type == "error" and opened.errors.append(entry.text))
-        opened.headers = opened.page.goto(opened.address).all_headers()
-        opened.page.wait_for_selector("body[data-ready]", timeout=PATIENCE_MS)
-        yield opened
-        browser.close()
+def opened() -> Iterator[DiscPage]:
+    """The page, ready."""
+    with opened_page(kind=DiscPage) as page:
+        yield page
 
 
 @pytest.fixture(autouse=True)
-def _nothing_leaves_the_page(opened: Opened) -> Iterator[None]:
-    opened.page.context.set_offline(True)
-    before = len(opened.fetched)
-    yield
-    assert opened.fetched[before:] == []
-    assert opened.errors == []
+def _nothing_leaves_the_page(opened: DiscPage) -> Iterator[None]:
+    with cut_off(opened):
+        yield
 
 
 @cache
@@ -124,7 +86,7 @@ def expected(path: Path) -> LabelResult:
 
 
 @pytest.fixture
-def simulated(opened) -> Opened:
+def simulated(opened) -> DiscPage:
     """The page with the simulated scan, labelled and not corrected."""
     if opened.page.query_selector("#panel h2") is None or opened.page.inner_text("#panel h2") != example().name:
         opened.label(example())
@@ -150,9 +112,7 @@ def assert_same_labels(record: dict, result: LabelResult) -> None:
 
 
 def test_runs_isolated_under_a_strict_policy_and_weighs_little(opened):
-    names = {url.removeprefix(opened.address).split("?")[0] or "index.html" for url in opened.fetched}
-    files = [WEIGHTS.parent / name if name.startswith("weights/") else PAGE / name for name in names]
-    assert sum(file.stat().st_size for file in files) <= LARGEST_PAGE_MB * 1e6
+    assert opened.weight_mb() <= LARGEST_PAGE_MB
     assert opened.page.evaluate("crossOriginIsolated")  # what threads need
     policy = opened.headers["content-security-policy"]
     assert "default-src 'none'" in policy
@@ -247,14 +207,8 @@ def test_corrected_labels_count_as_placed_by_hand_and_load_back(simulated, tmp_p
 
 
 def test_everything_has_a_name_and_fits_a_phone(simulated):
-    page = simulated.page
-    names = "[...document.querySelectorAll('button, select, input, canvas, progress')].filter(e => !e.labels?.length)"
-    assert page.evaluate(f"{names}.filter(e => !(e.ariaLabel || e.textContent.trim())).map(e => e.outerHTML)") == []
-    page.set_viewport_size({"width": 360, "height": 740})
-    try:
-        assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    finally:
-        page.set_viewport_size({"width": 1280, "height": 800})
+    assert nameless(simulated.page) == []
+    assert width_on_a_phone(simulated.page) <= 360
 
 
 HOSTILE: dict[str, tuple[Callable[[bytes], bytes], str]] = {

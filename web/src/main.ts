@@ -1,82 +1,86 @@
-/** The page: fetches everything, then says ready and asks the network for nothing more. */
-import { DiscApp, type Parts } from "./discs/app";
-import { WorkerClient } from "./discs/client";
-import type { ViewerEvents } from "./discs/viewer";
-import { alertUser, setStatus } from "./page/dialogs";
+/** The page: fetches all that the chosen mode needs, then says ready and asks the network for nothing more. */
+import { discMode } from "./discs/mode";
+import { pictureModes } from "./masks/mode";
+import { alertUser } from "./page/dialogs";
+import { make } from "./page/make";
+import { type Mode, type Opener, READY } from "./page/mode";
 import { fromDrop, fromInput, type PickedFile } from "./page/picked";
+import { WorkerClient } from "./worker/client";
 
-declare const __VERSION__: string;
+const bar = document.getElementById("modes")!;
+const modes = [discMode(), ...pictureModes(bar.dataset.pictures!.split(" ").filter(Boolean))];
+/** Of each mode that was entered, what opens files once everything is there; files picked before wait for it. */
+const openers = new Map<Mode, Promise<Opener | null>>();
+const ready = new Set<Mode>();
+let worker: WorkerClient | null = null;
+let shown = modes[0];
 
-const READY = "Ready. Works offline: nothing that you open leaves this computer.";
-const element = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
-
-/** What opens picked files once everything is there; files picked before wait for it. */
-const opening = start().catch((error: Error) => {
-  setStatus("Not ready.");
-  alertUser(`the page could not be set up: ${error.message}`);
-  return null;
-});
-
-async function start(): Promise<(picked: PickedFile[]) => Promise<void>> {
-  await firstPaint();
-  const worker = new WorkerClient();
-  let app: DiscApp | null = null;
-  const [{ card, backend }, viewer, { niftiFiles }, converter] = await Promise.all([
-    worker.start((loaded, total) => setStatus(`Loading: ${megabytes(loaded)} of ${megabytes(total)} MB`, loaded / total)),
-    startViewer(() => app?.viewerEvents ?? null),
-    import("./page/opening"),
-    import("./dicom/converter").then(({ DicomConverter }) => DicomConverter.load()),
-  ]);
-  const parts: Parts = {
-    worker, viewer, card, backend, version: __VERSION__, panel: element("panel"), area: element("viewer"),
-  };
-  const labelling = (app = new DiscApp(parts));
-  setStatus(READY);
-  document.body.dataset.ready = "true";
-  return async (picked) => labelling.open(await niftiFiles(picked, converter));
+/** Show the mode that the address names. */
+async function enter(): Promise<void> {
+  shown = modes.find(({ name }) => `#${name}` === location.hash) ?? modes[0];
+  for (const mode of modes) {
+    mode.section.hidden = mode !== shown;
+    mode.status.show(mode === shown);
+  }
+  for (const link of bar.querySelectorAll("a")) {
+    if (link.hash === `#${shown.name}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  alertUser(null);
+  tellReady();
+  if (!openers.has(shown)) openers.set(shown, start(shown));
 }
 
-/** When the page has been drawn: the viewer's code keeps it busy for a while. A page in the background is never drawn. */
+async function start(mode: Mode): Promise<Opener | null> {
+  mode.status.set("Loading the page…", 0);
+  await firstPaint();
+  try {
+    worker ??= new WorkerClient((message) => alertUser(`the page could not be set up: ${message}`));
+    const open = await mode.start(worker);
+    mode.status.set(READY);
+    ready.add(mode);
+    tellReady();
+    return open;
+  } catch (error) {
+    openers.delete(mode); // entered again, it is tried again
+    mode.status.set("Not ready.");
+    alertUser(`the page could not be set up: ${(error as Error).message}`);
+    return null;
+  }
+}
+
+/** Say, for programs, whether the mode that is shown needs the network no more. */
+function tellReady(): void {
+  if (ready.has(shown)) document.body.dataset.ready = shown.name;
+  else delete document.body.dataset.ready;
+}
+
+/** When the page has been drawn: a mode's code keeps it busy for a while. A page in the background is never drawn. */
 function firstPaint(): Promise<unknown> {
   const drawn = new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
   return Promise.race([drawn, new Promise((resolve) => setTimeout(resolve, 1000))]);
 }
 
-/** The viewer, or null where the browser cannot draw: labelling and lists work all the same. */
-async function startViewer(events: () => ViewerEvents | null) {
-  const { Viewer } = await import("./discs/viewer");
-  return Viewer.create(element<HTMLCanvasElement>("canvas"), element("marks"), {
-    onSelect: (level) => events()?.onSelect(level),
-    onMove: (level, world, isContinued) => events()?.onMove(level, world, isContinued),
-    onRemove: (level) => events()?.onRemove(level),
-    onPick: (world) => events()?.onPick(world),
-  }).catch((error: Error) => {
-    alertUser(`the scan cannot be shown (${error.message}); labelling works all the same`);
-    return null;
-  });
-}
-
 async function openPicked(picked: PickedFile[]): Promise<void> {
   if (!picked.length) return;
   try {
-    await (await opening)?.(picked);
+    await (await openers.get(shown))?.(picked);
   } catch (error) {
     alertUser((error as Error).message);
   }
 }
 
-function megabytes(bytes: number): string {
-  return (bytes / 1e6).toFixed(0);
-}
+bar.hidden = modes.length < 2;
+bar.append(...modes.map(({ name, title }) => make("a", { href: `#${name}` }, title)));
+window.addEventListener("hashchange", enter);
+enter();
 
-for (const id of ["choose-files", "choose-folder"]) {
-  const input = element<HTMLInputElement>(id);
-  input.addEventListener("change", async () => {
-    const picked = fromInput(input);
-    input.value = "";
-    await openPicked(picked);
-  });
-}
+document.addEventListener("change", async ({ target }) => {
+  if (!(target instanceof HTMLInputElement) || target.type !== "file") return;
+  const picked = fromInput(target);
+  target.value = "";
+  await openPicked(picked);
+});
 
 document.addEventListener("dragover", (event) => {
   event.preventDefault();

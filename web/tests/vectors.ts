@@ -24,6 +24,7 @@ export function unpacked(entry: Json) {
     case "uint8": return new Uint8Array(buffer);
     case "int8": return new Int8Array(buffer);
     case "uint16": return new Uint16Array(buffer);
+    case "float32": return new Float32Array(buffer);
     default: throw new Error(entry.dtype);
   }
 }

@@ -5,13 +5,14 @@ import type { ModelCard, LabelResult } from "../pipeline/labeling";
 import type { Point } from "../pipeline/affine";
 import { levelName } from "../pipeline/anatomy";
 import { volumeOf } from "../pipeline/volume";
-import { alertUser, choose, download, setStatus } from "../page/dialogs";
+import { alertUser, choose, download } from "../page/dialogs";
 import type { NiftiFile } from "../page/opening";
-import type { Reply } from "../worker/messages";
+import type { StatusLine } from "../page/status";
+import type { WorkerClient } from "../worker/client";
+import type { ScanReply } from "../worker/messages";
 import { Editor, noRoom } from "./editor";
 import { type Download, drawPanel, headline, type Verdict, VERDICTS } from "./panel";
 import type { Viewer, ViewerEvents } from "./viewer";
-import type { WorkerClient } from "./client";
 
 /** The scan that is open, and what is known and corrected of it. */
 interface Opened {
@@ -30,6 +31,9 @@ export interface Parts {
   card: ModelCard;
   backend: string;
   version: string;
+  status: StatusLine;
+  /** All of the mode, of which these two are parts. */
+  section: HTMLElement;
   panel: HTMLElement;
   area: HTMLElement;
 }
@@ -67,13 +71,13 @@ export class DiscApp {
     alertUser(null);
     const working = document.getElementById("working")!;
     working.hidden = false;
-    setStatus(`Labelling ${name}…`);
+    this.parts.status.set(`Labelling ${name}…`);
     await this.parts.worker.open({ name, bytes }, volume, (reply) => this.onReply(reply, name, bytes));
     working.hidden = true;
     this.announce();
   }
 
-  private async onReply(reply: Reply, name: string, bytes: Uint8Array): Promise<void> {
+  private async onReply(reply: ScanReply, name: string, bytes: Uint8Array): Promise<void> {
     switch (reply.kind) {
       case "image":
         return this.showImage(reply.image);
@@ -91,12 +95,12 @@ export class DiscApp {
     }
   }
 
-  private async showImage({ name, header, warnings, data }: Extract<Reply, { kind: "image" }>["image"]): Promise<void> {
+  private async showImage({ name, header, warnings, data }: Extract<ScanReply, { kind: "image" }>["image"]): Promise<void> {
     const image = { name, header, warnings, volume: volumeOf(data, header.shape, header.affine) };
     const editor = new Editor([], false);
     this.opened = { image, editor, result: null, notes: warnings, seconds: 0, verdict: null };
     this.selected = null;
-    document.body.classList.add("opened");
+    this.parts.section.classList.add("opened");
     this.parts.area.hidden = this.parts.panel.hidden = false;
     this.draw();
     await this.parts.viewer?.show(data, header.shape, header.affine);
@@ -112,16 +116,17 @@ export class DiscApp {
 
   /** Say in the status line, which screen readers read out, what is labelled. */
   private announce(): void {
-    if (!this.opened) return setStatus("Ready.");
+    const { status } = this.parts;
+    if (!this.opened) return status.set("Ready.");
     const { editor, result } = this.opened;
     const [first, last] = [editor.discs[0], editor.discs[editor.discs.length - 1]];
-    if (!first) return setStatus("No disc is labelled.");
+    if (!first) return status.set("No disc is labelled.");
     const range = `${levelName(first.level)} to ${levelName(last.level)}`;
-    setStatus(`${editor.discs.length} discs, ${range}. ${headline(editor, editor.byHand ? null : result)}.`);
+    status.set(`${editor.discs.length} discs, ${range}. ${headline(editor, editor.byHand ? null : result)}.`);
   }
 
   /** Labels made before, of the scan that is open. */
-  private showLabels({ name, header, discs }: Extract<Reply, { kind: "labels" }>): void {
+  private showLabels({ name, header, discs }: Extract<ScanReply, { kind: "labels" }>): void {
     if (!this.opened) return alertUser(`${name}: holds labels; drop the scan that they lie on first`);
     const own = this.opened.image.header;
     const isSame =
@@ -214,7 +219,7 @@ export class DiscApp {
   }
 
   private onKey(event: KeyboardEvent): void {
-    if (!this.opened || event.altKey || document.querySelector("dialog[open]")) return;
+    if (!this.opened || this.parts.section.hidden || event.altKey || document.querySelector("dialog[open]")) return;
     const isUndo = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z";
     if ((event.ctrlKey || event.metaKey) && !isUndo) return;
     const verdict = ["0", "1", "2", "3"].indexOf(event.key);

@@ -1,6 +1,7 @@
 /** The panel beside the scan: how sure the numbering is, the list of levels, corrections, verdict and downloads. */
 import { levelName, sctValue } from "../pipeline/anatomy";
 import type { Disc, LabelResult } from "../pipeline/labeling";
+import { make } from "../page/make";
 import { percent, runnerUp, signed } from "../pipeline/numbering";
 import type { Editor } from "./editor";
 
@@ -159,11 +160,5 @@ function button(id: string, text: string, key: string | null, act: (event: Mouse
   const made = make("button", { id, type: "button" }, text) as HTMLButtonElement;
   if (key) made.append(make("kbd", { ariaHidden: "true" }, key));
   made.addEventListener("click", act);
-  return made;
-}
-
-function make(tag: string, properties: Record<string, string> = {}, text?: string): HTMLElement {
-  const made = Object.assign(document.createElement(tag), properties);
-  if (text !== undefined) made.textContent = text;
   return made;
 }

@@ -24,13 +24,6 @@ export function alertUser(message: string | null): void {
   alert.textContent = message;
 }
 
-export function setStatus(text: string, progress: number | null = null): void {
-  element("status").textContent = text;
-  const bar = element<HTMLProgressElement>("progress");
-  bar.hidden = progress === null;
-  if (progress !== null) bar.value = progress;
-}
-
 /** Hand a file to the browser's downloads. */
 export function download(name: string, type: string, content: Uint8Array | string): void {
   const url = URL.createObjectURL(new Blob([content as BlobPart], { type }));

@@ -4,15 +4,8 @@ import type { ModelCard, Network } from "./labeling";
 /** Slabs per call: a larger batch is no faster per slab and takes more memory. */
 const BATCH = 4;
 
-/** What one call gives for a batch (B, 1, H, W) of padded slabs. */
-export interface BatchMaps {
-  /** (B, h, w) */
-  disc: Float32Array;
-  /** (B, C, h, w) */
-  names: Float32Array;
-}
-
-export type RunBatch = (slabs: Float32Array, shape: [number, number, number, number]) => Promise<BatchMaps>;
+/** Gives for a batch (B, 1, H, W) of padded slabs the maps `disc` (B, h, w) and `names` (B, C, h, w). */
+export type RunBatch = (slabs: Float32Array, shape: number[]) => Promise<Record<string, Float32Array>>;
 
 /** A network that takes slabs of any size: zeros pad them, and what lies in the padding is cut off again. */
 export function inBatches(run: RunBatch, card: ModelCard): Network {

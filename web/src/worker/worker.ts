@@ -1,56 +1,87 @@
-/** The worker in which scans are read and labelled, so that the page stays responsive. */
+/** The worker in which files are read and networks run, so that the page stays responsive. */
 import { LookOnceError } from "../errors";
 import { readImage, readVolume, SeveralVolumesError, type SpineImage } from "../files/nifti";
-import { label } from "../pipeline/labeling";
+import { readPicture } from "../files/pictures";
+import { inBatches } from "../pipeline/batches";
+import { label, type ModelCard } from "../pipeline/labeling";
 import { readLabels } from "../pipeline/labels";
-import type { Reply, Request } from "./messages";
-import { type LoadedNetwork, loadNetwork } from "./runtime";
+import { type MaskCard, segment } from "../segmentation/segment";
+import type { Numbered, Reply, Request } from "./messages";
+import { type Form, type LoadedModel, Runtime } from "./runtime";
 
 /** A volume with fewer voxels than this above zero holds labels, not a scan. */
 const MOST_LABEL_VOXELS = 2000;
+/** Longest side of a picture as it is shown and saved with its outline. */
+const LONGEST_PREVIEW = 1600;
 
-let loading: Promise<LoadedNetwork> | null = null;
+const DISCS: Form<ModelCard> = { outputs: ["disc", "names"], trialShape: () => [1, 1, 192, 128] };
+const MASKS: Form<MaskCard> = { outputs: ["mask"], trialShape: ({ size }) => [1, 3, ...size] };
 
-self.onmessage = async ({ data: request }: MessageEvent<Request>) => {
-  if (request.kind === "start") await start();
-  else await open(request);
+/** This file lies in assets/, beside which the page's other folders are. */
+const runtime = Runtime.create(new URL("../", self.location.href));
+let discs: Promise<LoadedModel<ModelCard>> | null = null;
+const masks = new Map<string, Promise<LoadedModel<MaskCard>>>();
+
+type Answer = (message: Reply, transfer?: Transferable[]) => void;
+
+self.onmessage = async ({ data: request }: MessageEvent<Numbered<Request>>) => {
+  const answer: Answer = (message, transfer = []) => self.postMessage({ ...message, id: request.id }, { transfer });
+  if (request.kind === "start") await start(request, answer);
+  else if (request.kind === "open") await open(request, answer);
+  else await segmentPicture(request, answer);
 };
 
-function reply(message: Reply, transfer: Transferable[] = []): void {
-  self.postMessage(message, { transfer });
-}
-
-async function start(): Promise<void> {
-  // This file lies in assets/, beside which the page's other folders are.
-  const page = new URL("../", self.location.href);
-  loading = loadNetwork("discs", page, (loaded, total) => reply({ kind: "loading", loaded, total }));
+async function start({ model, task }: Extract<Request, { kind: "start" }>, answer: Answer): Promise<void> {
+  const onProgress = (loaded: number, total: number) => answer({ kind: "loading", loaded, total });
   try {
+    let loading: Promise<LoadedModel<ModelCard | MaskCard>>;
+    if (task === "discs") loading = discs = (await runtime).load(model, DISCS, onProgress);
+    else masks.set(model, (loading = (await runtime).load(model, MASKS, onProgress)) as Promise<LoadedModel<MaskCard>>);
     const { card, backend } = await loading;
-    reply({ kind: "ready", card, backend });
+    answer({ kind: "ready", card, backend });
   } catch (error) {
-    reply({ kind: "broken", message: describe(error) });
+    answer({ kind: "broken", message: describe(error) });
   }
 }
 
-async function open({ id, file, volume }: Extract<Request, { kind: "open" }>): Promise<void> {
+async function open({ file, volume }: Extract<Request, { kind: "open" }>, answer: Answer): Promise<void> {
   try {
     const started = performance.now();
     const asLabels = await readAsLabels(file.name, file.bytes);
     if (asLabels) {
       const { name, header } = asLabels;
-      reply({ kind: "labels", id, name, header, discs: readLabels(asLabels.volume) });
+      answer({ kind: "labels", name, header, discs: readLabels(asLabels.volume) });
       return;
     }
     const image = await readImage(file.name, file.bytes, volume);
     const { name, header, warnings } = image;
     const data = image.volume.data.slice();
-    reply({ kind: "image", id, image: { name, header, warnings, data } }, [data.buffer]);
-    const { network, card } = await loading!;
-    const result = await label(image.volume, network, card);
-    reply({ kind: "result", id, result, seconds: (performance.now() - started) / 1000 });
+    answer({ kind: "image", image: { name, header, warnings, data } }, [data.buffer]);
+    const { run, card } = await discs!;
+    const result = await label(image.volume, inBatches(run, card), card);
+    answer({ kind: "result", result, seconds: (performance.now() - started) / 1000 });
   } catch (error) {
-    if (error instanceof SeveralVolumesError) reply({ kind: "several", id, volumes: error.volumes });
-    else reply({ kind: "failed", id, message: describe(error, file.name) });
+    if (error instanceof SeveralVolumesError) answer({ kind: "several", volumes: error.volumes });
+    else answer({ kind: "failed", message: describe(error, file.name) });
+  }
+}
+
+async function segmentPicture({ model, file }: Extract<Request, { kind: "segment" }>, answer: Answer): Promise<void> {
+  try {
+    const { run, card } = await masks.get(model)!;
+    const picture = await readPicture(file);
+    try {
+      const { width, height, warnings } = picture;
+      const preview = picture.preview(LONGEST_PREVIEW);
+      answer({ kind: "picture", preview, width, height, warnings }, [preview]);
+      const network = async (pixels: Float32Array) => (await run(pixels, [1, 3, ...card.size])).mask;
+      const mask = await segment(picture, network, card, warnings);
+      answer({ kind: "mask", mask }, [mask.labels.buffer]);
+    } finally {
+      picture.close();
+    }
+  } catch (error) {
+    answer({ kind: "failed", message: describe(error, file.name) });
   }
 }
 

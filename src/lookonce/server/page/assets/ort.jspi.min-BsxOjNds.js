@@ -1,4 +1,4 @@
-import{t as e}from"./rolldown-runtime-I1t7kcUN.js";
+import{t as e}from"./worker-Cdy8x03u.js";
 /*!
 * ONNX Runtime Web v1.30.0
 * Copyright (c) Microsoft Corporation. All rights reserved.
