@@ -343,6 +343,7 @@ def test_modes_keep_what_is_open_and_links_lead_to_them(opened, tmp_path):
     assert opened.page.get_attribute("#modes a[href='#cells']", "aria-current") == "page"
     with cut_off(opened):
         opened.page.click("#modes a[href='#skin']")
+        opened.page.wait_for_selector("body[data-ready=skin]")
         assert "kept.png" in opened.text()
 
 

@@ -127,7 +127,7 @@ def test_a_change_that_cannot_be_made_is_shown(change):
 
 
 def test_an_unknown_recipe_is_answered_with_those_there_are(tmp_path):
-    with pytest.raises(UsageError, match="discs-attention-hourglass, discs-countception, discs-hourglass"):
+    with pytest.raises(UsageError, match="discs-attention-hourglass, discs-countception, discs-ends"):
         load_recipe(str(tmp_path / "mine.yaml"))
 
 
