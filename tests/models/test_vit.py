@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lookonce.models.vit import PATCH, Attention, PatchTransformer
+from lookonce.models.vit import PATCH, Attention, PatchTransformer, moved_places
 
 
 def transformer(**options) -> PatchTransformer:
@@ -32,6 +32,30 @@ def test_places_are_learned():
     with torch.no_grad():
         tokens = network(torch.full((1, 3, 48, 48), 0.5))[0]
     assert not torch.allclose(tokens[1], tokens[2])
+
+
+def test_places_move_to_a_grid_of_another_size_and_stay_where_they_were_in_the_picture():
+    small = torch.nn.ModuleDict({"transformer": transformer()})
+    large = torch.nn.ModuleDict({"transformer": PatchTransformer(96, (4, 6, 8), depth=2, heads=2)})
+    rows = torch.arange(3.0).repeat_interleave(3)
+    with torch.no_grad():
+        small["transformer"].positions[1:] = rows[:, None]
+    moved = moved_places(large, small.state_dict())
+    large.load_state_dict(moved)
+    places = large["transformer"].positions.detach()
+    torch.testing.assert_close(places[0], small["transformer"].positions[0])
+    down = places[1:].reshape(6, 6, 8)
+    torch.testing.assert_close(down, down[:, :1, :1].expand_as(down))
+    assert (down[1:, 0, 0] > down[:-1, 0, 0]).all()
+    torch.testing.assert_close(down[[0, 5], 0, 0].mean(), torch.tensor(1.0))
+
+
+def test_places_of_the_same_grid_and_all_other_weights_stay_as_they_are():
+    network = torch.nn.ModuleDict({"transformer": transformer()})
+    state = network.state_dict()
+    moved = moved_places(network, state)
+    assert moved.keys() == state.keys()
+    assert all(torch.equal(moved[name], state[name]) for name in state)
 
 
 @pytest.mark.parametrize("late", [False, True])

@@ -72,6 +72,23 @@ def test_a_run_starts_from_the_weights_of_another(data, tmp_path):
     torch.testing.assert_close(first["last.weight"], second["last.weight"])
 
 
+def test_tmunet_starts_from_one_of_another_size(data, tmp_path):
+    def of_size(size: int, learning_rate: float) -> MaskRecipe:
+        model = {"name": "tmunet-small", "options": {"size": size, "blocks": [1, 1, 1, 1]}}
+        shape = {"size": [size, size]}
+        return mask_recipe(
+            model=model, input=shape, epochs=1, steps_per_epoch=1, optimizer={"learning_rate": learning_rate}
+        )
+
+    first = load_file(train(of_size(32, 0.01), data=data, out=tmp_path / "first", progress=False))
+    start = tmp_path / "first"
+    second = load_file(train(of_size(64, 1e-12), data=data, out=tmp_path / "second", start=start, progress=False))
+    assert second["transformer.positions"].shape[0] == 1 + 16
+    kept = [name for name in first if name != "transformer.positions" and "running" not in name and "num_" not in name]
+    for name in kept:
+        torch.testing.assert_close(first[name], second[name])
+
+
 def test_several_sets_below_one_folder_are_mixed(tmp_path):
     for name in ("one", "two"):
         write_set(tmp_path / name, train=3, seed=len(name))

@@ -6,7 +6,7 @@ et al. (arXiv 2010.11929).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -62,6 +62,34 @@ class PatchTransformer(nn.Module):
         for block in self.blocks:
             x = block(x)
         return x
+
+
+def moved_places(network: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of a network, with its learned places resampled to those of one for pictures of another size.
+
+    Parameters
+    ----------
+    network : nn.Module
+        The one that the weights are for; its `PatchTransformer`s say how many patches there are.
+    state : mapping
+        Weights by name; what does not belong to such places stays as it is.
+    """
+    moved = dict(state)
+    for prefix, module in network.named_modules():
+        name = f"{prefix}.positions"
+        if isinstance(module, PatchTransformer) and name in moved:
+            moved[name] = _on_grid(moved[name], module.grid)
+    return moved
+
+
+def _on_grid(positions: Tensor, grid: int) -> Tensor:
+    """Places (1 + n * n, width), the class token's first, as (1 + grid * grid, width)."""
+    before = round((len(positions) - 1) ** 0.5)
+    if before == grid:
+        return positions
+    patches = positions[1:].reshape(1, before, before, -1).movedim(-1, 1)
+    patches = F.interpolate(patches, size=(grid, grid), mode="bicubic", align_corners=False)
+    return torch.cat([positions[:1], patches.flatten(2)[0].T])
 
 
 class Block(nn.Module):

@@ -17,6 +17,7 @@ from lookonce.errors import UsageError
 from lookonce.models.encoders import load_encoder
 from lookonce.models.lookonce import LookOnce
 from lookonce.models.network import LandmarkNetwork, MaskNetwork, MaskOutput
+from lookonce.models.vit import moved_places
 from lookonce.training.losses import counts_loss, levels_loss, names_loss
 from lookonce.training.mask_losses import mask_loss, mean_dice
 from lookonce.training.recipe import AnyRecipe, MaskRecipe, PointRecipe, Recipe
@@ -87,10 +88,14 @@ class RecipeTraining(lightning.LightningModule, ABC):
         return self.network if self.averaged is None else self.averaged.module
 
     def start_from(self, trained: nn.Module) -> None:
-        """Take over the weights of a trained network; raises UsageError if it is another one than the recipe's."""
+        """Take over the weights of a trained network, also of TMUnet at another size of pictures.
+
+        Raises UsageError if it is another network than the recipe's.
+        """
+        state = moved_places(self.network, trained.state_dict())
         try:
             for network in (self.network, self.result):
-                network.load_state_dict(trained.state_dict())
+                network.load_state_dict(state)
         except RuntimeError as error:
             raise UsageError("the run to start from trained another network; choose a run of the same model") from error
 
