@@ -31,7 +31,7 @@ SUFFIXES = {
 }
 #: Of a simulated scan, in participants.tsv.
 _COLUMNS = ("contrast", "field_of_view", "variant")
-FIELDS_OF_VIEW = ("cervical", "thoracic", "lumbar", "whole", "random")
+FIELDS_OF_VIEW = ("cervical", "thoracic", "lumbar", "whole", "spine-generic", "random")
 
 
 def write_study(

@@ -83,6 +83,17 @@ def test_squares_are_counted_back_to_the_discs_that_were_painted_in(sample, side
         assert np.abs(place - sample.points[sample.levels == channel + 2]).max() <= 1
 
 
+def test_blobs_shrink_in_the_first_half_of_a_run_and_then_keep_their_size():
+    target = Target(kind="levels", sigma_mm=5, first_sigma_mm=20)
+    sizes = [target.after(share).sigma_mm for share in (0, 0.25, 0.5, 0.75, 1)]
+    assert sizes == pytest.approx([20, 10, 5, 5, 5])
+    assert LEVELS.after(0.25) == LEVELS
+    sample = three_discs([3, 4, 5])
+    early, late = (levels_target(sample, 1, target.after(share))["heat"] for share in (0, 1))
+    np.testing.assert_array_equal(late, levels_target(sample, 1, Target(kind="levels", sigma_mm=5))["heat"])
+    assert early.sum() > 10 * late.sum()
+
+
 def test_arrays_are_of_the_types_that_the_losses_take():
     target = names_target(three_discs([5, 6, 7]), 2, NAMES)
     assert {name: (array.dtype, array.shape) for name, array in target.items()} == {

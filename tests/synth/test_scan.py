@@ -11,7 +11,7 @@ from lookonce.anatomy import VARIANT_SHARES, Level, VertebraCount
 from lookonce.synth import SimulatedSlab, simulate_scan, simulate_slab
 
 CONTRASTS = ["t1", "t2", "pd", "stir", "gre", "dixon", "random-tissue", "random"]
-FIELDS = ["cervical", "thoracic", "lumbar", "whole", "random"]
+FIELDS = ["cervical", "thoracic", "lumbar", "whole", "spine-generic", "random"]
 SEEDS = st.integers(0, 2**32 - 1)
 
 
@@ -32,6 +32,15 @@ def test_every_contrast_runs_in_every_field_of_view(contrast: str, field_of_view
     slab = slab_of(3, contrast=contrast, field_of_view=field_of_view)
     assert slab.image.std() > 0.01
     assert field_of_view in ("random", slab.field_of_view)
+
+
+@settings(max_examples=30)
+@given(SEEDS)
+def test_the_view_of_spine_generic_reaches_from_the_brain_to_t4(seed: int) -> None:
+    slab = slab_of(seed, field_of_view="spine-generic", contrast="t2")
+    assert slab.image.shape[0] * slab.spacing == pytest.approx(256)
+    assert slab.levels[0] <= Level.C1_C2
+    assert Level.T1_T2 <= slab.levels[-1] <= Level.T6_T7
 
 
 @settings(max_examples=60)

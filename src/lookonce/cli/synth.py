@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 Contrast = Literal["t1", "t2", "stir", "pd", "gre", "dixon", "random-tissue", "random"]
-FieldOfView = Literal["cervical", "thoracic", "lumbar", "whole", "random"]
+FieldOfView = Literal["cervical", "thoracic", "lumbar", "whole", "spine-generic", "random"]
 
 
 def synth(

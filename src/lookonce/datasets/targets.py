@@ -35,6 +35,9 @@ class Target(BaseModel):
 
     kind: Literal["names", "levels"] = "names"
     sigma_mm: float = 4.5
+    #: In the first half of a run, Gaussians shrink from this to `sigma_mm`: the squared error of small ones alone keeps
+    #: a network at empty maps for thousands of steps.
+    first_sigma_mm: float | None = None
     #: Of the `levels` layout: a Gaussian of `sigma_mm` a disc, or a square of `square_mm` that is 1 inside.
     blob: Literal["gaussian", "square"] = "gaussian"
     square_mm: float = 32.0
@@ -49,6 +52,13 @@ class Target(BaseModel):
     def classes(self) -> int:
         """Channels that the network needs."""
         return 1 + NAME_CLASSES if self.kind == "names" else self.levels
+
+    def after(self, share: float) -> Target:
+        """The targets once a share of the run, 0..1, is over."""
+        if self.first_sigma_mm is None:
+            return self
+        left = max(0.0, 1 - 2 * share)
+        return self.model_copy(update={"sigma_mm": self.sigma_mm * (self.first_sigma_mm / self.sigma_mm) ** left})
 
 
 def names_target(sample: SlabSample, stride: int, target: Target) -> dict[str, NDArray]:

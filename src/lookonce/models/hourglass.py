@@ -125,7 +125,7 @@ class StackedHourglass(LandmarkNetwork):
         self.fc = nn.ModuleList(
             nn.Sequential(nn.Conv2d(features, features, 1), nn.BatchNorm2d(features), nn.ReLU()) for _ in range(stacks)
         )
-        self.score = nn.ModuleList(nn.Conv2d(features, classes, 1) for _ in range(stacks))
+        self.score: nn.ModuleList = nn.ModuleList(nn.Conv2d(features, classes, 1) for _ in range(stacks))
         self.fc_ = nn.ModuleList(nn.Conv2d(features, features, 1) for _ in range(stacks - 1))
         self.score_ = nn.ModuleList(nn.Conv2d(classes, features, 1) for _ in range(stacks - 1))
         self.attention = _attention(stacks * features) if attention else None

@@ -25,11 +25,14 @@ class LandmarkNetwork(nn.Module):
         Input pixels per pixel of the scores.
     in_channels : int
         Channels of the input.
+    score : nn.Module
+        The last layer, or those of every stack of scores.
     """
 
     multiple: int
     output_stride: int
     in_channels: int
+    score: nn.Module
 
 
 class MaskOutput(NamedTuple):

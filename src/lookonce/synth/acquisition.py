@@ -11,7 +11,9 @@ from lookonce.synth.geometry import Spine
 from lookonce.synth.surroundings import Surroundings
 from lookonce.synth.texture import smooth_noise
 
-FIELDS_OF_VIEW = ("cervical", "thoracic", "lumbar", "whole")
+FIELDS_OF_VIEW = ("cervical", "thoracic", "lumbar", "whole", "spine-generic")
+#: Shares of the first four among random views; the fifth is one protocol, for comparing with the papers.
+_RANDOM_SHARES = (0.34, 0.16, 0.4, 0.1)
 _ENDS = {
     # first and last body of the view, and how far its borders wander, mm
     "cervical": ("C2", "T4", 55.0, 45.0),
@@ -20,6 +22,8 @@ _ENDS = {
     "whole": ("C3", "L4", 60.0, 70.0),
 }
 _CENTRE_OF_HEAD = 35.0
+#: Height of the sagittal views of the Spine Generic protocol, from the brain to T4, and the range of their widths, mm.
+_GENERIC_HEIGHT, _GENERIC_WIDTHS = 256.0, (200.0, 256.0)
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,9 @@ def draw_view(rng: np.random.Generator, spine: Spine, around: Surroundings, name
         If the name is unknown.
     """
     if name == "random":
-        name = str(rng.choice(FIELDS_OF_VIEW, p=[0.34, 0.16, 0.4, 0.1]))
+        name = str(rng.choice(FIELDS_OF_VIEW[: len(_RANDOM_SHARES)], p=_RANDOM_SHARES))
+    if name == "spine-generic":
+        return _draw_generic(rng, spine, around)
     if name not in _ENDS:
         raise ValueError(f"field_of_view={name!r} is not one of {', '.join(FIELDS_OF_VIEW)}, random")
     first, last, slack_top, slack_bottom = _ENDS[name]
@@ -72,6 +78,17 @@ def draw_view(rng: np.random.Generator, spine: Spine, around: Surroundings, name
         middle, height = rng.uniform(bottom, top), rng.uniform(90, 180)
         top, bottom = middle + height / 2, middle - height / 2
     return _draw_sides(rng, spine, around, name, top, bottom)
+
+
+def _draw_generic(rng: np.random.Generator, spine: Spine, around: Surroundings) -> View:
+    """The sagittal view of the Spine Generic protocol: brain to T4, all in the middle of the neck."""
+    ends = spine.curve.to_world(np.array([spine.top("C2"), spine.bottom("T4")]), np.zeros(2))
+    # A long neck would push the brain out.
+    bottom = max(ends[1, 2] - rng.uniform(5, 40), ends[0, 2] + _CENTRE_OF_HEAD - _GENERIC_HEIGHT)
+    top = bottom + _GENERIC_HEIGHT
+    skin = np.interp(np.linspace(bottom, top, 32), around.z, around.back)
+    back = skin.min() - rng.uniform(0, 35)
+    return View("spine-generic", float(top), float(bottom), float(back + rng.uniform(*_GENERIC_WIDTHS)), float(back))
 
 
 def _draw_sides(

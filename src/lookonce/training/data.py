@@ -13,6 +13,7 @@ from lookonce.datasets.points import PointStream
 from lookonce.datasets.skeletons import labelled_skeletons, simulated_skeletons
 from lookonce.datasets.sources import BidsSource, PreparedSource, SimulatedSource, Source
 from lookonce.datasets.stream import PictureStream
+from lookonce.datasets.targets import Target
 from lookonce.decode.skeleton import mean_skeleton
 from lookonce.errors import InputError, UsageError
 from lookonce.geometry import FloatArray
@@ -36,8 +37,9 @@ class RunData(lightning.LightningDataModule):
         """Batches of the current epoch."""
         assert self.trainer is not None
         length = self.recipe.steps_per_epoch * self.recipe.batch_size * self.trainer.world_size
-        start = self.trainer.current_epoch * length
-        stream = self._stream(self.recipe.augmentation, seed=self.recipe.seed, start=start, length=length)
+        epoch, seed = self.trainer.current_epoch, self.recipe.seed
+        target = self.recipe.target.after(epoch / self.recipe.epochs)
+        stream = self._stream(self.recipe.augmentation, target, seed=seed, start=epoch * length, length=length)
         return DataLoader(stream, batch_size=self.recipe.batch_size, num_workers=self.recipe.workers)
 
     def val_dataloader(self) -> DataLoader:
@@ -46,13 +48,16 @@ class RunData(lightning.LightningDataModule):
 
     def validation_stream(self) -> PictureStream:
         """The fixed set, unaugmented."""
-        return self._stream(None, seed=self.recipe.seed + 1, start=0, length=VALIDATION_PICTURES)
+        seed = self.recipe.seed + 1
+        return self._stream(None, self.recipe.target, seed=seed, start=0, length=VALIDATION_PICTURES)
 
     def facts(self) -> dict[str, Any]:
         """What the run's record says of its data."""
         return {}
 
-    def _stream(self, augmentation: Augmentation | None, *, seed: int, start: int, length: int) -> PictureStream:
+    def _stream(
+        self, augmentation: Augmentation | None, target: Target, *, seed: int, start: int, length: int
+    ) -> PictureStream:
         recipe = self.recipe
         return PictureStream(
             self.sources,
@@ -60,7 +65,7 @@ class RunData(lightning.LightningDataModule):
             spacing=recipe.input.spacing_mm,
             stride=self.stride,
             channels=recipe.input.channels,
-            target=recipe.target,
+            target=target,
             augmentation=augmentation,
             seed=seed,
             start=start,

@@ -18,7 +18,7 @@ from lookonce.errors import UsageError
 from lookonce.io.fitting import Resize
 
 Contrast = Literal["t1", "t2", "pd", "stir", "gre", "dixon", "random-tissue", "random"]
-FieldOfView = Literal["cervical", "thoracic", "lumbar", "whole", "random"]
+FieldOfView = Literal["cervical", "thoracic", "lumbar", "whole", "spine-generic", "random"]
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 
