@@ -70,7 +70,7 @@ PEOPLE, LEAN_PEOPLE = 2000, 600
 THRESHOLD, RADIUS_MM = 0.2, 6.0
 #: Fits a CPU: half the resolution, a fraction of the published networks' channels, and a short training.
 LEAN = {
-    "Count-ception": ("model.options={features: 8, patch: 16}",),
+    "Count-ception": ("model.options={features: 8, patch: 16}", "target.square_mm=32"),  # 16 cells of 2 mm
     "hourglass": ("model.options={stacks: 2, blocks: 1, features: 64}",),
     "attention hourglass": ("model.options={stacks: 2, blocks: 1, features: 64}",),
     "U-Net": ("model.options.widths=[8, 16, 32, 64, 128]",),
@@ -154,12 +154,15 @@ def _recipe(name: str, contrast: str, seed: int, options: argparse.Namespace) ->
     )
     if options.data is not None:
         source = f"{{kind: prepared, path: pictures/{contrast}, subjects: {options.data / 'train.txt'}, weight: 1.0}}"
-    lean = (*LEAN_ALL, *LEAN[name]) if options.lean else ()
-    if options.lean and name == "Count-ception":
-        lean = (*lean, "target.square_mm=32")  # 16 cells of 2 mm
-    recipe = load_recipe(NETWORKS[name], [*lean, f"data=[{source}]", f"seed={seed}", *options.changes])
+    recipe = load_recipe(NETWORKS[name], [f"data=[{source}]", f"seed={seed}", *_changes(name, options)])
     assert isinstance(recipe, Recipe)
     return recipe
+
+
+def _changes(name: str, options: argparse.Namespace) -> tuple[str, ...]:
+    """What a network's recipe is changed by, beside its data and seed."""
+    lean = (*LEAN_ALL, *LEAN[name]) if options.lean else ()
+    return (*lean, *options.changes)
 
 
 def _maxima_of(
@@ -172,7 +175,9 @@ def _maxima_of(
         train(recipe, data=options.data, out=run, resume=True, cache=options.train / "pictures", progress=False)
     _, network = load_run(run)
     if seed == options.seeds[0] and name in CLAIMS[0]:
-        _keep(network, recipe, options.weights / f"{run.name.removesuffix(f'-{seed}')}.safetensors")
+        trained_on = "simulated" if options.data is None else "Spine Generic"
+        source = {"recipe": NETWORKS[name], "changes": " ".join(_changes(name, options)), "data": trained_on}
+        _keep(network, recipe, source, options.weights / f"{run.name.removesuffix(f'-{seed}')}.safetensors")
     spacing, stride = recipe.input.spacing_mm, network.output_stride
     counted = recipe.target.blob == "square"
     side = int(recipe.target.square_mm / spacing / stride) // 2 * 2 - 1 if counted else None
@@ -191,7 +196,7 @@ def _maxima_of(
     return np.concatenate(rows)
 
 
-def _keep(network: LandmarkNetwork, recipe: Recipe, path: Path) -> None:
+def _keep(network: LandmarkNetwork, recipe: Recipe, source: dict[str, str], path: Path) -> None:
     """Keep a published variant in half precision, as `lookonce.models.load` reads it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     model = {**recipe.model.options, "classes": recipe.target.classes, "in_channels": recipe.input.channels}
@@ -199,7 +204,7 @@ def _keep(network: LandmarkNetwork, recipe: Recipe, path: Path) -> None:
         name: value.half() if value.is_floating_point() else value for name, value in network.state_dict().items()
     }
     contiguous = {name: value.contiguous() for name, value in halves.items()}
-    write_network(path, StoredNetwork(recipe.model.name, model, contiguous, {"recipe": recipe.description}))
+    write_network(path, StoredNetwork(recipe.model.name, model, contiguous, source))
 
 
 def _test_samples(options: argparse.Namespace, contrast: str) -> list[tuple[SlabSample, np.ndarray]]:
