@@ -51,6 +51,8 @@ NETWORKS = {
 }
 #: What the papers claim: the first beats the second.
 CLAIMS = (("attention hourglass", "hourglass"), ("shape U-Net", "U-Net"))
+#: A claim rests on so many seeds.
+CLAIM_SEEDS = 3
 #: DTT (standard deviation) mm, FNR %, FPR % of the real Spine Generic, by network and way.
 PUBLISHED = {
     ("T1w", "Count-ception", "maxima"): "1.03 (2.81), 4.24, 0.9",
@@ -308,14 +310,18 @@ def _print_table(contrast: str, stored: dict[str, np.ndarray], ways: dict[str, W
     pictures = _pictures(stored)
     networks = _networks(stored)
     seeds = max(map(len, networks.values()))
-    print(f"\n## {contrast}: {len(pictures)} pictures, mean of {seeds} seeds (standard deviation between them)\n")
+    drawn = "one seed" if seeds == 1 else f"mean of {seeds} seeds (standard deviation between them)"
+    print(f"\n## {contrast}: {len(pictures)} pictures, {drawn}\n")
     print("| network | way | DTT mm | its spread mm | FNR % | FPR % | published: DTT (spread), FNR, FPR |")
     print("|---|---|---|---|---|---|---|")
     for name, tables in networks.items():
         for way, keep in ways.items():
             figures = np.array([_figures(_cases(table, pictures, keep)) for table in tables])
             spread = figures.std(axis=0, ddof=1) if len(figures) > 1 else np.full(4, np.nan)
-            cells = [f"{mean:.2f} ({sd:.2f})" for mean, sd in zip(figures.mean(axis=0), spread, strict=True)]
+            cells = [
+                f"{mean:.2f}" + ("" if np.isnan(sd) else f" ({sd:.2f})")
+                for mean, sd in zip(figures.mean(axis=0), spread, strict=True)
+            ]
             print(f"| {name} | {way} | {' | '.join(cells)} | {PUBLISHED.get((contrast, name, way), '-')} |")
 
 
@@ -351,6 +357,9 @@ def _print_claims(folder: Path, ways: dict[str, Way]) -> None:
                 discs = [len(picture.joint) for picture in pictures]
                 low, high = bootstrap_ratio(gain.tolist(), discs, range(len(pictures))) or (np.nan, np.nan)
                 verdict = "yes" if high < 0 else "no, worse" if low > 0 else "inconclusive"
+                seeds = min(len(networks[name]) for name in (better, worse))
+                if seeds < CLAIM_SEEDS:
+                    verdict = f"inconclusive: {seeds} of {CLAIM_SEEDS} seeds"
                 difference = f"{gain.sum() / sum(discs):+.2f} ({low:+.2f} to {high:+.2f})"
                 print(f"| {contrast} | {way} | {better} | {worse} | {difference} | {verdict} |")
 
