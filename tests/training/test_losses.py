@@ -17,7 +17,7 @@ LOSSES = {"names": names_loss, "levels": levels_loss, "counts": counts_loss}
 #: Changes of the tiny recipe that make it one of each layout.
 LAYOUTS = {
     "names": (),
-    "levels": ("target.kind=levels", "model.options.stem_stride=1"),
+    "levels": ("target.kind=levels", "target.sigma_mm=15", "model.options.stem_stride=1"),
     "counts": (
         "target.kind=levels",
         "target.blob=square",

@@ -38,7 +38,7 @@ def build_network(recipe: Recipe) -> LandmarkNetwork:
     height, width = recipe.input.shape
     if height % network.multiple or width % network.multiple:
         raise UsageError(f"input.shape {height} x {width}: this network takes multiples of {network.multiple} pixels")
-    if recipe.target.kind == "levels":
+    if recipe.target.kind == "levels" and recipe.target.blob == "gaussian":
         # Small blobs in empty maps: from random maps, the squared error stays at empty ones for thousands of steps.
         for parameter in network.score.parameters():
             nn.init.zeros_(parameter)
