@@ -55,7 +55,7 @@ ROWS = {
     "attention hourglass": Row(("model={name: disc-net, options: {features: 48, stacks: 1}}",)),
     "twice as wide": Row(("model.options.widths=[32, 64, 128, 192, 256]",)),
     "names of anchors only": Row(("target.anchors_only=true",)),
-    "pixels of 2 mm": Row(("input.spacing_mm=2.0", "input.shape=[144, 96]")),
+    "pixels of 2 mm": Row(("input.spacing_mm=2.0", "input.shape=[160, 96]")),
     "slabs 8 mm apart, as trained": Row(card=(("lateral_step_mm", 8.0),)),
     "slabs 2 mm apart, as trained": Row(card=(("lateral_step_mm", 2.0),)),
 }

@@ -111,7 +111,7 @@ def test_a_shortened_picture_holds_a_band_and_only_the_points_in_it(seed):
     assume(len(bright))
     assert len(bright) == bright[-1] - bright[0] + 1 <= 60 / SPACING + 1
     assert len(crop.points) == len(crop.levels) == len(crop.lateral)
-    rows = crop.points[(crop.points[:, 0] >= 0) & (crop.points[:, 0] < SHAPE[0]), 0]
+    rows = crop.points[((crop.points >= 0) & (crop.points < SHAPE)).all(axis=1), 0]
     assert np.all((rows >= bright[0] - 1) & (rows <= bright[-1] + 1))
 
 
@@ -155,3 +155,16 @@ def test_noisy_labels_are_off_by_the_stated_millimetres_and_the_picture_is_not()
     noisy = augmented(sample, (80, 60), 1.0, quiet.model_copy(update={"label_noise_mm": 2.0}), np.random.default_rng(0))
     assert np.std(noisy.points - clean.points) == pytest.approx(2.0, rel=0.1)
     assert np.ptp(clean.points, axis=0).max() < 1e-9
+
+
+@given(seeds)
+def test_with_every_range_at_zero_only_the_range_of_grey_values_changes(seed):
+    sample = nothing_but_noise(seed)
+    nothing = Augmentation(**dict.fromkeys(Augmentation.model_fields, 0))
+    crop = augmented(sample, SHAPE, SPACING, nothing, np.random.default_rng(seed))
+    middle = centred(sample, SHAPE, SPACING)
+    np.testing.assert_allclose(crop.points, middle.points)
+    between = (crop.image > 0) & (crop.image < 1)
+    assert between.mean() > 0.4
+    line = np.polyfit(middle.image[between], crop.image[between], 1)
+    np.testing.assert_allclose(crop.image[between], np.polyval(line, middle.image[between]), atol=1e-4)

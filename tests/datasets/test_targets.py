@@ -83,6 +83,16 @@ def test_squares_are_counted_back_to_the_discs_that_were_painted_in(sample, side
         assert np.abs(place - sample.points[sample.levels == channel + 2]).max() <= 1
 
 
+@given(spines(), st.sampled_from(["gaussian", "square"]))
+def test_one_map_of_all_discs_is_the_sum_of_the_maps_of_each(sample, blob):
+    apart = Target(kind="levels", blob=blob)
+    together = apart.model_copy(update={"one_map": True})
+    maps, one = levels_target(sample, 1, apart), levels_target(sample, 1, together)
+    assert one["heat"].shape == (together.classes, *sample.image.shape) == (1, *sample.image.shape)
+    np.testing.assert_allclose(one["heat"][0], maps["heat"].sum(axis=0), rtol=1e-6)
+    assert one["visible"].tolist() == [maps["visible"].max()]
+
+
 def test_blobs_shrink_in_the_first_half_of_a_run_and_then_keep_their_size():
     target = Target(kind="levels", sigma_mm=5, first_sigma_mm=20)
     sizes = [target.after(share).sigma_mm for share in (0, 0.25, 0.5, 0.75, 1)]

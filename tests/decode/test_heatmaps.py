@@ -209,3 +209,17 @@ def test_several_maxima_of_one_level_come_highest_first():
     found = level_maxima(heat, stride=1, radius=3, threshold=0.2)
     assert found.places == pytest.approx(np.array([(40, 20), (10, 10)]), abs=0.1)
     assert level_maxima(heat, stride=1, radius=3, threshold=0.95).places.shape == (0, 2)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 5), st.floats(0.01, 0.99))
+def test_maxima_are_the_cells_that_no_other_within_the_radius_beats(seed, radius, threshold):
+    heat = np.random.default_rng(seed).random((9, 11)).astype(np.float32)
+    found = level_maxima(heat[None], stride=1, radius=radius, threshold=threshold)
+    highest = [
+        (row, column)
+        for row, column in np.ndindex(heat.shape)
+        if heat[row, column] >= threshold
+        and heat[row, column]
+        == heat[max(row - radius, 0) : row + radius + 1, max(column - radius, 0) : column + radius + 1].max()
+    ]
+    assert sorted(map(tuple, found.places.round().astype(int).tolist())) == highest

@@ -21,7 +21,7 @@ LARGE, LAST = (16, 32), (64, 64)
 
 
 class Countception(LandmarkNetwork):
-    """Redundant counting, one map of counts a level.
+    """Redundant counting: every output is how many discs lie in the square around its place.
 
     The published network counts beyond the picture's borders too; this one's squares are centred at its pixels.
 
