@@ -2,7 +2,8 @@
 
 Every scan is labelled whole and in random pieces of 60, 40 and 20 % of its height. Over a grid of settings, those are
 chosen under which the true numbering is most probable on average; a logistic function then turns the decoder's
-probability into a calibrated one. The last figures are cross-fitted: each patient is scored by what the others chose.
+probability into a calibrated one (with --plain only where an anchor is cut off). The last figures are cross-fitted:
+each patient is scored by what the others chose.
 
     python benchmarks/fit_certainty.py discs --data lumbar --subjects unseen --patients lumbar_patients --figure r.png
 """
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lookonce.decode.certainty import Calibration
+from lookonce.decode.certainty import SUREST, Calibration
 from lookonce.decode.chain import decode_chain
 from lookonce.decode.chain_scores import ChainSettings
 from lookonce.decode.evidence import Evidence, anchors_in_view
@@ -96,11 +97,12 @@ def main() -> None:
         outcomes.append([outcome_of(piece, setting) for piece in pieces])
     weights = _weights(pieces)
     score = np.array([[np.log(max(of.true_share, 1e-3)) for of in row] for row in outcomes]) * weights
-    crossed, right = _report(pieces, outcomes, settings, score, fold)
+    crossed, right = _report(pieces, outcomes, settings, score, fold, plain=options.plain)
     if options.figure:
         _draw(options.figure, crossed, right)
     if options.enter:
-        _enter(find_model(options.model).path.with_suffix(".json"), _fitted(outcomes[0], weights))
+        fitted = _fitted(outcomes[0], weights, plain=options.plain).model_copy(update={"most": options.most})
+        _enter(find_model(options.model).path.with_suffix(".json"), fitted)
 
 
 def _options() -> argparse.Namespace:
@@ -112,6 +114,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--tries", type=int, default=60, help="settings of the grid to try (default: %(default)s)")
     parser.add_argument(
         "--figure", type=Path, help="where to draw the reliability diagram of the cross-fitted certainty"
+    )
+    parser.add_argument("--plain", action="store_true", help="no logistic function where no anchor is in view")
+    parser.add_argument(
+        "--most", type=float, default=SUREST, help="without an anchor in view, the surest (default: %(default)s)"
     )
     parser.add_argument("--enter", action="store_true", help="write the fitted calibration into the model's card")
     return parser.parse_args()
@@ -214,6 +220,8 @@ def _report(
     settings: list[ChainSettings],
     score: np.ndarray,
     fold: np.ndarray,
+    *,
+    plain: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Print everything; the cross-fitted certainty under the default settings, and which pieces are right."""
     weights = _weights(pieces)
@@ -225,12 +233,14 @@ def _report(
     for name, index in (("default settings", 0), ("best settings", best)):
         stated = np.array([outcome.stated for outcome in outcomes[index]])
         _print_figures(f"{name}, as the decoder states", pieces, stated, _right(outcomes[index]))
-    _print_figures("cross-fitted settings and calibration", pieces, *_cross_fitted(outcomes, score, fold, weights))
-    shipped = _cross_fitted(outcomes[:1], score[:1], fold, weights)
-    _print_figures("default settings, cross-fitted calibration (as shipped)", pieces, *shipped)
+    crossed = _cross_fitted(outcomes, score, fold, weights, plain=plain)
+    _print_figures("cross-fitted settings and calibration", pieces, *crossed)
+    both = [_cross_fitted(outcomes[:1], score[:1], fold, weights, plain=choice) for choice in (False, True)]
+    for name, of in zip(("with", "without"), both, strict=True):
+        _print_figures(f"default settings, cross-fitted calibration {name} the logistic function", pieces, *of)
     for name, index in (("default settings", 0), ("best settings", best)):
-        print(f"{name}: {_fitted(outcomes[index], weights)}")
-    return shipped
+        print(f"{name}: {_fitted(outcomes[index], weights, plain=plain)}")
+    return both[plain]
 
 
 def _cross_fitted(
@@ -238,6 +248,8 @@ def _cross_fitted(
     score: np.ndarray,
     fold: np.ndarray,
     weights: np.ndarray,
+    *,
+    plain: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Certainty of every piece by settings and calibration that the other folds chose, and whether it is right."""
     crossed, right = np.zeros(len(fold)), np.zeros(len(fold), dtype=bool)
@@ -245,7 +257,7 @@ def _cross_fitted(
         inside, outside = fold == number, fold != number
         chosen = int(score[:, outside].sum(axis=1).argmax())
         others = [outcome for outcome, kept in zip(outcomes[chosen], outside, strict=True) if kept]
-        calibration = _fitted(others, weights[outside])
+        calibration = _fitted(others, weights[outside], plain=plain)
         crossed[inside] = [
             calibration.probability(outcome.stated, outcome.evidence)
             for outcome, kept in zip(outcomes[chosen], inside, strict=True)
@@ -259,8 +271,8 @@ def _right(outcomes: list[Outcome]) -> np.ndarray:
     return np.array([outcome.right for outcome in outcomes])
 
 
-def _fitted(outcomes: list[Outcome], weights: np.ndarray) -> Calibration:
-    """The calibration of some outcomes: a logistic fit where no anchor is in view, one share where one is cut off."""
+def _fitted(outcomes: list[Outcome], weights: np.ndarray, *, plain: bool) -> Calibration:
+    """The calibration of outcomes: one share where an anchor is cut off; a logistic fit without any, unless plain."""
     anchors = np.array([bool(outcome.evidence.anchors) for outcome in outcomes])
     cut = np.array([bool(outcome.evidence.cut) for outcome in outcomes]) & ~anchors
     none = ~anchors & ~cut
@@ -268,7 +280,10 @@ def _fitted(outcomes: list[Outcome], weights: np.ndarray) -> Calibration:
     features = np.array([(1.0, logit(outcome.stated)) for outcome in outcomes])
     intercept, slope = logistic(features[none], right[none], weights[none])
     share = (weights[cut] @ right[cut] + 0.5) / (weights[cut].sum() + 1)  # half a patient right, half a one wrong
-    return Calibration(cut=round(float(share), 2), intercept=round(float(intercept), 2), slope=round(float(slope), 2))
+    cut_share = round(float(share), 2)
+    if plain:
+        return Calibration(cut=cut_share)
+    return Calibration(cut=cut_share, intercept=round(float(intercept), 2), slope=round(float(slope), 2))
 
 
 def _print_figures(title: str, pieces: list[Piece], stated: np.ndarray, right: np.ndarray) -> None:

@@ -75,7 +75,7 @@ PEOPLE, SHORT_PEOPLE, LEAN_PEOPLE = 2000, 1000, 600
 THRESHOLD, RADIUS_MM = 0.2, 6.0
 #: Fits a CPU: half the resolution, a fraction of the published networks' channels, and a short training.
 LEAN = {
-    "Count-ception": ("model.options={features: 8, patch: 16}", "target.square_mm=32"),  # 16 cells of 2 mm
+    "Count-ception": ("model.options={features: 16, patch: 16}", "target.square_mm=32"),  # 16 cells of 2 mm
     "hourglass": ("model.options={stacks: 2, blocks: 1, features: 64}",),
     "attention hourglass": ("model.options={stacks: 2, blocks: 1, features: 64}",),
     "U-Net": ("model.options.widths=[8, 16, 32, 64, 128]",),

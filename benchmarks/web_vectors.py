@@ -253,7 +253,7 @@ def _numbering_case(slabs: SlabStack, found: Candidates) -> Case:
         "candidates": _short(candidates_to_json(found)),
         "shape": shape,
         "affine": _short(slabs.affine.tolist()),
-        "certainty": {"cut": 0.79, "intercept": -1.48, "slope": 2.07},
+        "certainty": {"cut": 0.79, "intercept": -1.48, "slope": 2.07, "most": 0.9},
     }
 
 

@@ -36,6 +36,13 @@ def test_with_an_anchor_cut_off_the_decoder_says_nothing(sure):
     assert FITTED.probability(sure, CUT) == 0.8
 
 
+@given(st.floats(0, 1), st.floats(0.5, 0.99))
+def test_with_no_anchor_nothing_is_surer_than_the_card_allows(sure, most):
+    capped = FITTED.model_copy(update={"most": most})
+    assert capped.probability(sure, Evidence()) == min(most, FITTED.probability(sure, Evidence()))
+    assert capped.probability(sure, SETTLED[0]) == sure
+
+
 @given(st.floats(0, 1), st.floats(0, 1))
 def test_with_no_anchor_who_is_surer_stays_surer(one, other):
     low, high = sorted((one, other))
@@ -67,7 +74,7 @@ def test_a_cut_anchor_alone_is_never_certain():
     assert find_model().card.certainty.cut < CERTAIN_FROM
 
 
-@pytest.mark.parametrize("wrong", [{"cut": 1.0}, {"slope": 0.0}, {"slope": -1.0}, {"bend": 1.0}])
+@pytest.mark.parametrize("wrong", [{"cut": 1.0}, {"slope": 0.0}, {"slope": -1.0}, {"most": 1.0}, {"bend": 1.0}])
 def test_an_impossible_calibration_is_refused(wrong):
     with pytest.raises(ValidationError):
         Calibration(**wrong)

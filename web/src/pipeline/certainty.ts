@@ -3,7 +3,8 @@
  *
  * Measured on real scans: with C2 or S1 wholly in view the numbering is as good as the decoder says; with what there is
  * of them cut off by the border, the decoder's probability tells nothing; with neither in view what it calls likely is
- * nearly always right, and what it calls a little better than even is often wrong.
+ * nearly always right, and what it calls a little better than even is often wrong. The last holds up to a point: of
+ * simulated thoracic scans in which it was all but sure, one in twenty was wrong.
  */
 import type { LevelShift } from "./chain";
 import type { Evidence } from "./evidence";
@@ -19,6 +20,8 @@ export interface Calibration {
   /** With no anchor in view the logarithm of the odds is intercept + slope * the decoder's. */
   intercept: number;
   slope: number;
+  /** With no anchor in view nothing is surer than this; cards of before say nothing of it. */
+  most?: number;
 }
 
 /** Of a card that says nothing. */
@@ -41,5 +44,6 @@ function probability(stated: number, { anchors, cut }: Evidence, calibration: Ca
   if (anchors.length) return stated;
   if (cut.length) return calibration.cut;
   const bound = clip(stated, 1 - SUREST, SUREST);
-  return 1 / (1 + Math.exp(-calibration.intercept - calibration.slope * Math.log(bound / (1 - bound))));
+  const surprise = -calibration.intercept - calibration.slope * Math.log(bound / (1 - bound));
+  return Math.min(calibration.most ?? SUREST, 1 / (1 + Math.exp(surprise)));
 }

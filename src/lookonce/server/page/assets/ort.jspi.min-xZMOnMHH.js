@@ -1,4 +1,4 @@
-import{t as e}from"./worker-Cdy8x03u.js";
+import{t as e}from"./worker-M_dLaq9h.js";
 /*!
 * ONNX Runtime Web v1.30.0
 * Copyright (c) Microsoft Corporation. All rights reserved.
