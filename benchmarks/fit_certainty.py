@@ -5,7 +5,7 @@ chosen under which the true numbering is most probable on average; a logistic fu
 probability into a calibrated one (with --plain only where an anchor is cut off). The last figures are cross-fitted:
 each patient is scored by what the others chose.
 
-    python benchmarks/fit_certainty.py discs --data lumbar --subjects unseen --patients lumbar_patients --figure r.png
+    python benchmarks/fit_certainty.py discs --data lumbar --subjects unseen --most 0.96 --figure r.png
 """
 
 from __future__ import annotations
@@ -81,6 +81,14 @@ class Outcome:
     evidence: Evidence
 
 
+@dataclass(frozen=True)
+class Form:
+    """What is asked of the calibration: no logistic function, and the surest that it may say."""
+
+    plain: bool
+    most: float
+
+
 def main() -> None:
     options = _options()
     pieces = list(collect_pieces(DiscSession(find_model(options.model)), options.data, _selection(options)))
@@ -97,11 +105,11 @@ def main() -> None:
         outcomes.append([outcome_of(piece, setting) for piece in pieces])
     weights = _weights(pieces)
     score = np.array([[np.log(max(of.true_share, 1e-3)) for of in row] for row in outcomes]) * weights
-    crossed, right = _report(pieces, outcomes, settings, score, fold, plain=options.plain)
+    crossed, right = _report(pieces, outcomes, settings, score, fold, Form(options.plain, options.most))
     if options.figure:
         _draw(options.figure, crossed, right)
     if options.enter:
-        fitted = _fitted(outcomes[0], weights, plain=options.plain).model_copy(update={"most": options.most})
+        fitted = _fitted(outcomes[0], weights, Form(options.plain, options.most))
         _enter(find_model(options.model).path.with_suffix(".json"), fitted)
 
 
@@ -220,8 +228,7 @@ def _report(
     settings: list[ChainSettings],
     score: np.ndarray,
     fold: np.ndarray,
-    *,
-    plain: bool,
+    form: Form,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Print everything; the cross-fitted certainty under the default settings, and which pieces are right."""
     weights = _weights(pieces)
@@ -233,14 +240,15 @@ def _report(
     for name, index in (("default settings", 0), ("best settings", best)):
         stated = np.array([outcome.stated for outcome in outcomes[index]])
         _print_figures(f"{name}, as the decoder states", pieces, stated, _right(outcomes[index]))
-    crossed = _cross_fitted(outcomes, score, fold, weights, plain=plain)
+    crossed = _cross_fitted(outcomes, score, fold, weights, form)
     _print_figures("cross-fitted settings and calibration", pieces, *crossed)
-    both = [_cross_fitted(outcomes[:1], score[:1], fold, weights, plain=choice) for choice in (False, True)]
+    forms = [Form(choice, form.most) for choice in (False, True)]
+    both = [_cross_fitted(outcomes[:1], score[:1], fold, weights, of) for of in forms]
     for name, of in zip(("with", "without"), both, strict=True):
         _print_figures(f"default settings, cross-fitted calibration {name} the logistic function", pieces, *of)
     for name, index in (("default settings", 0), ("best settings", best)):
-        print(f"{name}: {_fitted(outcomes[index], weights, plain=plain)}")
-    return both[plain]
+        print(f"{name}: {_fitted(outcomes[index], weights, form)}")
+    return both[form.plain]
 
 
 def _cross_fitted(
@@ -248,8 +256,7 @@ def _cross_fitted(
     score: np.ndarray,
     fold: np.ndarray,
     weights: np.ndarray,
-    *,
-    plain: bool,
+    form: Form,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Certainty of every piece by settings and calibration that the other folds chose, and whether it is right."""
     crossed, right = np.zeros(len(fold)), np.zeros(len(fold), dtype=bool)
@@ -257,7 +264,8 @@ def _cross_fitted(
         inside, outside = fold == number, fold != number
         chosen = int(score[:, outside].sum(axis=1).argmax())
         others = [outcome for outcome, kept in zip(outcomes[chosen], outside, strict=True) if kept]
-        calibration = _fitted(others, weights[outside], plain=plain)
+        calibration = _fitted(others, weights[outside], form)
+        print(f"without fold {number}: {calibration}")
         crossed[inside] = [
             calibration.probability(outcome.stated, outcome.evidence)
             for outcome, kept in zip(outcomes[chosen], inside, strict=True)
@@ -271,7 +279,7 @@ def _right(outcomes: list[Outcome]) -> np.ndarray:
     return np.array([outcome.right for outcome in outcomes])
 
 
-def _fitted(outcomes: list[Outcome], weights: np.ndarray, *, plain: bool) -> Calibration:
+def _fitted(outcomes: list[Outcome], weights: np.ndarray, form: Form) -> Calibration:
     """The calibration of outcomes: one share where an anchor is cut off; a logistic fit without any, unless plain."""
     anchors = np.array([bool(outcome.evidence.anchors) for outcome in outcomes])
     cut = np.array([bool(outcome.evidence.cut) for outcome in outcomes]) & ~anchors
@@ -280,10 +288,8 @@ def _fitted(outcomes: list[Outcome], weights: np.ndarray, *, plain: bool) -> Cal
     features = np.array([(1.0, logit(outcome.stated)) for outcome in outcomes])
     intercept, slope = logistic(features[none], right[none], weights[none])
     share = (weights[cut] @ right[cut] + 0.5) / (weights[cut].sum() + 1)  # half a patient right, half a one wrong
-    cut_share = round(float(share), 2)
-    if plain:
-        return Calibration(cut=cut_share)
-    return Calibration(cut=cut_share, intercept=round(float(intercept), 2), slope=round(float(slope), 2))
+    function = {} if form.plain else {"intercept": round(float(intercept), 2), "slope": round(float(slope), 2)}
+    return Calibration(cut=round(float(share), 2), most=form.most, **function)
 
 
 def _print_figures(title: str, pieces: list[Piece], stated: np.ndarray, right: np.ndarray) -> None:
