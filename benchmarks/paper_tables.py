@@ -75,7 +75,7 @@ PEOPLE, SHORT_PEOPLE, LEAN_PEOPLE = 2000, 1000, 600
 THRESHOLD, RADIUS_MM = 0.2, 6.0
 #: Fits a CPU: half the resolution, a fraction of the published networks' channels, and a short training.
 LEAN = {
-    "Count-ception": ("model.options={features: 16, patch: 16}", "target.square_mm=32"),  # 16 cells of 2 mm
+    "Count-ception": ("model.options={features: 16, patch: 16}",),  # 16 cells of 2 mm
     "hourglass": ("model.options={stacks: 2, blocks: 1, features: 64}",),
     "attention hourglass": ("model.options={stacks: 2, blocks: 1, features: 64}",),
     "U-Net": ("model.options.widths=[8, 16, 32, 64, 128]",),
@@ -97,8 +97,10 @@ SHORT_ALL = (
     "epochs=15",
     "precision=bf16-mixed",
 )
-#: Networks that find discs and do not name them, and what can be done with such maxima.
+#: Networks that find discs and do not name them, what shorter trainings of them begin with, and what can be done with
+#: their maxima.
 NAMELESS = ("Count-ception",)
+NAMELESS_START = ("target.squared_until=0.5",)
 NAMELESS_WAYS = ("maxima", "conditions", "look once")
 
 
@@ -185,7 +187,8 @@ def _recipe(name: str, contrast: str, seed: int, options: argparse.Namespace) ->
 def _changes(name: str, options: argparse.Namespace) -> tuple[str, ...]:
     """What a network's recipe is changed by, beside its data and seed."""
     shorter = (*LEAN_ALL, *LEAN[name]) if options.lean else SHORT_ALL if options.short else ()
-    return (*shorter, *options.changes)
+    start = NAMELESS_START if shorter and name in NAMELESS else ()
+    return (*shorter, *start, *options.changes)
 
 
 def _maxima_of(

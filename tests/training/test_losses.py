@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from tests.tiny import tiny_recipe
@@ -11,7 +13,7 @@ from lookonce.datasets.sources import SimulatedSource
 from lookonce.datasets.stream import PictureStream
 from lookonce.datasets.targets import LAST_DISC_LEVEL
 from lookonce.training.losses import counts_loss, levels_loss, names_loss
-from lookonce.training.module import build_network
+from lookonce.training.module import DiscTraining, build_network
 
 LOSSES = {"names": names_loss, "levels": levels_loss, "counts": counts_loss}
 #: Changes of the tiny recipe that make it one of each layout.
@@ -55,6 +57,18 @@ def test_the_loss_falls_on_a_batch_that_is_seen_again_and_again(layout):
         course.append({name: float(value.detach()) for name, value in parts.items()})
     for name, first in course[0].items():
         assert course[-1][name] < 0.75 * first, name
+
+
+def test_counts_are_learned_by_squared_error_until_a_share_of_the_run_is_over():
+    training = DiscTraining(tiny_recipe(*LAYOUTS["counts"], "target.squared_until=0.5", "epochs=4"))
+    shape = (2, training.recipe.target.levels, *training.recipe.input.shape)
+    batch = {"image": torch.rand(2, 1, *shape[2:]), "heat": torch.rand(shape), "visible": torch.ones(shape[:2])}
+    training.network.eval()
+    for epoch, loss in ((0, levels_loss), (1, levels_loss), (2, counts_loss), (3, counts_loss)):
+        training._trainer = SimpleNamespace(current_epoch=epoch)
+        with torch.inference_mode():
+            expected = loss(training.network(batch["image"]).scores, batch)
+            torch.testing.assert_close(training.loss_parts(training.network, batch), expected)
 
 
 def names_batch(size: int = 6) -> dict[str, torch.Tensor]:

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from lookonce.anatomy import Level
 from lookonce.datasets.samples import UNNAMED, SlabSample
@@ -41,6 +41,8 @@ class Target(BaseModel):
     #: Of the `levels` layout: a Gaussian of `sigma_mm` a disc, or a square of `square_mm` that is 1 inside.
     blob: Literal["gaussian", "square"] = "gaussian"
     square_mm: float = 32.0
+    #: Share of a run in which counts in squares are learned by squared error: the absolute one stays at empty maps.
+    squared_until: float = Field(0.0, ge=0, le=1)
     #: All discs of the `levels` layout in one map, summed: of a network that finds discs and does not name them.
     one_map: bool = False
     #: Spread of a disc's strength over the right-left distance from its mid-sagittal point.
@@ -117,7 +119,7 @@ def _blob(down: NDArray[np.float64], across: NDArray[np.float64], target: Target
     """A disc's map (h, w) from the distances to it, mm, (h, 1) and (1, w)."""
     if target.blob == "square":
         return (np.maximum(abs(down), abs(across)) < target.square_mm / 2).astype(np.float64)
-    # A product of two lines: a picture's worth of exponentials would be most of a training sample's time.
+    # A product of two lines: a picture's worth of exponentials is slow.
     return np.asarray(np.exp(-0.5 * (down / target.sigma_mm) ** 2) * np.exp(-0.5 * (across / target.sigma_mm) ** 2))
 
 

@@ -161,7 +161,8 @@ class DiscTraining(RecipeTraining):
 
     def loss_parts(self, network: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """The loss of the recipe's layout of targets."""
-        of_levels = counts_loss if self.target.blob == "square" else levels_loss
+        absolute = self.target.blob == "square" and self.current_epoch >= self.target.squared_until * self.recipe.epochs
+        of_levels = counts_loss if absolute else levels_loss
         loss = names_loss if self.target.kind == "names" else of_levels
         return loss(network(batch["image"].to(memory_format=torch.channels_last)).scores, batch)
 
