@@ -120,10 +120,10 @@ def main() -> None:
     if options.train is not None:
         _find_maxima(options)
     ways = _ways()
-    for contrast in CONTRASTS:
-        stored = _read(options.candidates / f"{contrast}.npz")
+    tables = {contrast: _read(options.candidates / f"{contrast}.npz") for contrast in options.contrasts}
+    for contrast, stored in tables.items():
         _print_table(contrast, stored, ways)
-    _print_claims(options.candidates, ways)
+    _print_claims(tables, ways)
     print("\n## Rejecting false candidates\n")
     postprocessing.print_tables(postprocessing.default_options(n=300, repeats=11))
 
@@ -162,7 +162,7 @@ def _find_maxima(options: argparse.Namespace) -> None:
             arrays[f"truth/{number}"] = np.column_stack([joint[inside], sample.points[inside] * pixel_mm])
         kept = options.candidates / f"{contrast}.npz"
         before = _read(kept) if kept.exists() else {}
-        if all(np.array_equal(before.get(key, ()), truth) for key, truth in arrays.items()):
+        if all(_alike(before.get(key), truth) for key, truth in arrays.items()):
             arrays = before  # of the same pictures
         for name in options.networks:
             for seed in options.seeds:
@@ -170,6 +170,11 @@ def _find_maxima(options: argparse.Namespace) -> None:
                 table = _maxima_of(name, contrast, seed, samples, options)
                 arrays[f"maxima/{name}/{seed}"] = table.astype(np.float32)
                 np.savez_compressed(kept, **arrays)
+
+
+def _alike(before: np.ndarray | None, now: np.ndarray) -> bool:
+    """Whether two truths are of the same picture: machines may differ in the last digit."""
+    return before is not None and before.shape == now.shape and np.allclose(before, now)
 
 
 def _recipe(name: str, contrast: str, seed: int, options: argparse.Namespace) -> Recipe:
@@ -363,13 +368,12 @@ def _figures(cases: list[PaperCase]) -> tuple[float, float, float, float]:
     )
 
 
-def _print_claims(folder: Path, ways: dict[str, Way]) -> None:
+def _print_claims(tables: dict[str, dict[str, np.ndarray]], ways: dict[str, Way]) -> None:
     """Whether attention and shape help: paired differences of the errors a disc, bootstrap over pictures."""
     print("\n## Does it help?\n")
     print("Errors (missed and false) per 100 discs, seeds pooled, 95 % by bootstrap over pictures.\n")
     print("| contrast | way | better? | than | difference | verdict |\n|---|---|---|---|---|---|")
-    for contrast in CONTRASTS:
-        stored = _read(folder / f"{contrast}.npz")
+    for contrast, stored in tables.items():
         pictures, networks = _pictures(stored), _networks(stored)
         for better, worse in CLAIMS:
             if better not in networks or worse not in networks:
