@@ -42,7 +42,7 @@ from lookonce.runtime.points import PointSession
 from lookonce.runtime.weights import POINT_MODEL, find_model
 from lookonce.synth import simulate_slab
 from lookonce.training.recipe import Recipe, load_recipe
-from lookonce.training.run import WEIGHTS_FILE, load_run, train
+from lookonce.training.run import load_run, train
 
 CONTRASTS = {"T1w": "t1", "T2w": "t2"}
 NETWORKS = {
@@ -54,6 +54,8 @@ NETWORKS = {
 }
 #: What the papers claim: the first beats the second.
 CLAIMS = (("attention hourglass", "hourglass"), ("shape U-Net", "U-Net"))
+#: What names of networks end in: those of the published training, and of shorter ones.
+SIZES = ("", ", short", ", lean")
 #: A claim rests on so many seeds.
 CLAIM_SEEDS = 3
 #: DTT (standard deviation) mm, FNR %, FPR % of the real Spine Generic, by network and way.
@@ -166,9 +168,10 @@ def _find_maxima(options: argparse.Namespace) -> None:
             arrays = before  # of the same pictures
         for name in options.networks:
             for seed in options.seeds:
-                print(f"{contrast}, {name}, seed {seed}", flush=True)
+                size = _size(options)
+                print(f"{contrast}, {name}{size}, seed {seed}", flush=True)
                 table = _maxima_of(name, contrast, seed, samples, options)
-                arrays[f"maxima/{name}/{seed}"] = table.astype(np.float32)
+                arrays[f"maxima/{name}{size}/{seed}"] = table.astype(np.float32)
                 np.savez_compressed(kept, **arrays)
 
 
@@ -189,6 +192,11 @@ def _recipe(name: str, contrast: str, seed: int, options: argparse.Namespace) ->
     return recipe
 
 
+def _size(options: argparse.Namespace) -> str:
+    """What a network's name ends in: those of another size or training are another row."""
+    return ", lean" if options.lean else ", short" if options.short else ""
+
+
 def _changes(name: str, options: argparse.Namespace) -> tuple[str, ...]:
     """What a network's recipe is changed by, beside its data and seed."""
     shorter = (*LEAN_ALL, *LEAN[name]) if options.lean else SHORT_ALL if options.short else ()
@@ -201,14 +209,15 @@ def _maxima_of(
 ) -> np.ndarray:
     """Maxima of all pictures: rows of picture, joint, row and column in mm, height."""
     recipe = _recipe(name, contrast, seed, options)
-    run = options.train / f"{NETWORKS[name].removeprefix('discs-')}-{contrast}-{seed}"
-    if not (run / WEIGHTS_FILE).exists():
-        train(recipe, data=options.data, out=run, resume=True, cache=options.train / "pictures", progress=False)
+    stem = f"{NETWORKS[name].removeprefix('discs-')}-{contrast}"
+    run = options.train / f"{stem}-{seed}{_size(options).replace(', ', '-')}"
+    # A finished run stays as it is; one of another recipe is refused.
+    train(recipe, data=options.data, out=run, resume=True, cache=options.train / "pictures", progress=False)
     _, network = load_run(run)
-    if seed == options.seeds[0] and name in CLAIMS[0]:
+    if seed == options.seeds[0] and name in CLAIMS[0] and not options.lean:
         trained_on = "simulated" if options.data is None else "Spine Generic"
         source = {"recipe": NETWORKS[name], "changes": " ".join(_changes(name, options)), "data": trained_on}
-        _keep(network, recipe, source, options.weights / f"{run.name.removesuffix(f'-{seed}')}.safetensors")
+        _keep(network, recipe, source, options.weights / f"{stem}.safetensors")
     device = torch.accelerator.current_accelerator() or torch.device("cpu")
     network = network.to(device)
     spacing, stride = recipe.input.spacing_mm, network.output_stride
@@ -329,12 +338,17 @@ def _in_world(places: np.ndarray) -> np.ndarray:
 
 
 def _networks(stored: dict[str, np.ndarray]) -> dict[str, list[np.ndarray]]:
-    """Tables of maxima of all seeds, by network."""
+    """Tables of maxima of all seeds, by network and size."""
     networks: dict[str, list[np.ndarray]] = {}
     for name, table in stored.items():
         if name.startswith("maxima/"):
             networks.setdefault(name.split("/")[1], []).append(table)
-    return {name: networks[name] for name in NETWORKS if name in networks}
+    return dict(sorted(networks.items(), key=lambda item: list(NETWORKS).index(_plain(item[0]))))
+
+
+def _plain(name: str) -> str:
+    """The name without the size."""
+    return name.partition(",")[0]
 
 
 def _print_table(contrast: str, stored: dict[str, np.ndarray], ways: dict[str, Way]) -> None:
@@ -345,7 +359,7 @@ def _print_table(contrast: str, stored: dict[str, np.ndarray], ways: dict[str, W
     print("|---|---|---|---|---|---|---|---|")
     for name, tables in networks.items():
         for way, keep in ways.items():
-            if name in NAMELESS and way not in NAMELESS_WAYS:
+            if _plain(name) in NAMELESS and way not in NAMELESS_WAYS:
                 continue
             figures = np.array([_figures(_cases(table, pictures, keep)) for table in tables])
             spread = figures.std(axis=0, ddof=1) if len(figures) > 1 else np.full(4, np.nan)
@@ -353,7 +367,7 @@ def _print_table(contrast: str, stored: dict[str, np.ndarray], ways: dict[str, W
                 f"{mean:.2f}" + ("" if np.isnan(sd) else f" ({sd:.2f})")
                 for mean, sd in zip(figures.mean(axis=0), spread, strict=True)
             ]
-            published = PUBLISHED.get((contrast, name, way), "-")
+            published = PUBLISHED.get((contrast, _plain(name), way), "-")
             print(f"| {name} | {len(tables)} | {way} | {' | '.join(cells)} | {published} |")
 
 
@@ -375,7 +389,8 @@ def _print_claims(tables: dict[str, dict[str, np.ndarray]], ways: dict[str, Way]
     print("| contrast | way | better? | than | difference | verdict |\n|---|---|---|---|---|---|")
     for contrast, stored in tables.items():
         pictures, networks = _pictures(stored), _networks(stored)
-        for better, worse in CLAIMS:
+        claims = [(better + size, worse + size) for better, worse in CLAIMS for size in SIZES]
+        for better, worse in claims:
             if better not in networks or worse not in networks:
                 continue
             for way in ("maxima", "skeleton, turned", "chain"):
